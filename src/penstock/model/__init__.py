@@ -1,0 +1,1 @@
+"""What Penstock speaks of: tenants, datasets, slices, formats, keys, signatures and receipts."""

@@ -1,0 +1,118 @@
+"""What differs between a laptop and AWS: one Protocol for each outside part, and their bundle."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from penstock.model.dataset import DataFile, Dataset, DatasetEntry
+from penstock.model.key import ApiKey
+from penstock.model.receipt import Receipt
+from penstock.model.signature import SigningKey
+from penstock.model.tenant import Tenant
+
+
+class Blobs(Protocol):
+    """The stored objects themselves, for answers that are the object as it is."""
+
+    def read(self, file: DataFile, *, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes `start` to `stop` (exclusive) in pieces of at most 64 KiB.
+
+        Lazy: holds one piece and one open handle, which stays on the object that was opened first,
+        also where another one takes its place meanwhile.
+
+        Raises DatasetChangedError if the object is not the one that `file` describes, and when it
+        ends before `stop`.
+        """
+        ...
+
+
+class Catalog(Protocol):
+    """Which datasets a tenant has."""
+
+    def entries(self, tenant: str) -> list[DatasetEntry]:
+        """List a tenant's datasets by name, the private and the damaged ones included."""
+        ...
+
+    def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
+        """Give the current version of a dataset, or the named one while it is still stored.
+
+        Raises UnknownDatasetError (without any suggestion), VersionGoneError, and
+        DatasetDamagedError if the file can't be read.
+        """
+        ...
+
+    def is_stored(self, dataset: Dataset) -> bool:
+        """Whether reading this version's files still gives this version's rows."""
+        ...
+
+
+class Tenants(Protocol):
+    """Which hosts are served, and for whom."""
+
+    def by_host(self, host: str) -> Tenant:
+        """Find the tenant of an exact host name (lower-case, no port, no trailing dot).
+
+        Raises UnknownHostError, also where the look-up itself fails: it fails closed.
+        """
+        ...
+
+    def all(self) -> list[Tenant]:
+        """List every tenant by id."""
+        ...
+
+
+class Keys(Protocol):
+    """API keys and signing keys of tenants."""
+
+    def find(self, prefix: str) -> ApiKey | None:
+        """Find the key with this public prefix, live or not."""
+        ...
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key. At most two keys of a tenant and user are live at once.
+
+        Raises SetupError if two live ones are stored already, or the prefix is taken.
+        """
+        ...
+
+    def list(self, tenant: str) -> list[ApiKey]:
+        """List a tenant's keys, oldest first, the dead ones included."""
+        ...
+
+    def revoke(self, tenant: str, prefix: str) -> ApiKey:
+        """End a key at once and give it back; revoking a dead key changes nothing.
+
+        Raises SetupError if the tenant has no such key.
+        """
+        ...
+
+    def signing_keys(self, tenant: str) -> tuple[SigningKey, ...]:
+        """Give a tenant's live signing keys, the newest first; made when first asked for."""
+        ...
+
+
+class Receipts(Protocol):
+    """What was downloaded, kept for 7 days."""
+
+    def put(self, receipt: Receipt) -> None:
+        """Store a receipt, in place of the one with the same tenant and id."""
+        ...
+
+    def get(self, tenant: str, receipt_id: str) -> Receipt:
+        """Give a receipt back. Raises UnknownReceiptError if there is none or it is too old."""
+        ...
+
+    def completed(self, tenant: str, etag: str) -> Receipt | None:
+        """Find the newest completed receipt of a strong ETag: it knows the exact length."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Every adapter that the service needs, chosen once in a composition root."""
+
+    blobs: Blobs
+    catalog: Catalog
+    tenants: Tenants
+    keys: Keys
+    receipts: Receipts

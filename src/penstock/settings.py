@@ -1,0 +1,49 @@
+"""Settings from the environment (PENSTOCK_…); only the composition roots read them."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_home() -> Path:
+    """Where data of the service is kept: XDG_DATA_HOME's `penstock`, else ~/.local/share."""
+    return Path("~/.local/share/penstock").expanduser()
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with the defaults of a laptop. Sizes are bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=default_home)
+    """Tenants, keys, receipts, demo data and converted files live here."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+
+    scan_slots: int = Field(default=8, ge=1)
+    """Queries that run at once; connections are not bounded by it."""
+    scan_queue: int = Field(default=64, ge=0)
+    """Requests that may wait for a slot before the next one is a 503."""
+    scan_wait_seconds: float = Field(default=10, gt=0)
+    batch_rows: int = Field(default=8192, ge=1)
+    chunk_bytes: int = Field(default=65536, ge=1024)
+    """The most that is handed to a socket at once."""
+    query_seconds: float = Field(default=60, gt=0)
+    """Time one query may take, waiting for a slow client not counted."""
+    response_bytes: int | None = Field(default=None, ge=1)
+    """The most one response may hold before coding; a tenant's own cap comes first."""
+    spool_bytes: int = Field(default=64_000_000, ge=0)
+    """Largest result that is built in a temporary file to give it a length and ranges."""
+    sort_spill_bytes: int = Field(default=1_000_000_000, ge=0)
+    """Temporary space for sorts, groups and distinct rows, all running ones together."""
+    engine_memory_bytes: int = Field(default=160_000_000, ge=64_000_000)
+    engine_threads: int = Field(default=2, ge=1)
+    limit_rows: int | None = Field(default=None, ge=1)
+    """The `_limit` of a URL that has none; None sends all rows."""
+    url_bytes: int = Field(default=8192, ge=256)
+    filters: int = Field(default=50, ge=1)
+    requests_per_minute: int = Field(default=600, ge=0)
+    """Per client address, and per key; 0 is unlimited. Loopback addresses are never limited."""
+    trusted_edge: bool = False
+    """Whether `x-tenant-host` and viewer addresses of an edge in front are believed."""
