@@ -1,0 +1,114 @@
+"""Encoded reads: a slice of a dataset as the bytes of a format."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+import pyarrow as pa
+
+from penstock.model.dataset import Dataset
+from penstock.model.format import Format, Style
+from penstock.model.slice import Slice
+from penstock.reading.ahead import ahead
+from penstock.reading.budget import within_bytes, within_rows
+from penstock.reading.engine import Allowance
+from penstock.reading.even import even
+from penstock.reading.scan import Batch, Pace, Reader, scan
+from penstock.reading.sql import TextTypes
+
+_BATCHES_AHEAD = 2
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has gone by: rows, and bytes with their SHA-256."""
+
+    rows: int = 0
+    size_bytes: int = 0
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass pieces on and count them."""
+        for piece in pieces:
+            self.size_bytes += len(piece)
+            self.sha256.update(piece)
+            yield piece
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """What one answer may hold; None is unlimited."""
+
+    rows: int | None = None
+    size_bytes: int | None = None
+
+
+def text_types(written: Format) -> TextTypes:
+    """Say what the reader turns into text for a format."""
+    return TextTypes(
+        nested=not written.nested, binary=not written.binary, interval=not written.binary
+    )
+
+
+def encode_batches(
+    batches: Iterable[Batch],
+    *,
+    written: Format,
+    style: Style,
+    batch_rows: int,
+    tally: Tally,
+    caps: Caps,
+) -> Iterator[bytes]:
+    """Encode a scan's batches and tally what goes by; the bytes depend on the rows alone.
+
+    Lazy: holds one batch. Raises BudgetExceededError in place of what would cross a cap, and
+    UnrepresentableError before the first piece.
+    """
+    counted = _rows(within_rows(batches, max_rows=caps.rows), tally)
+    first = next(counted)
+    rows: Iterator[pa.RecordBatch] = chain((first,), counted)
+    if written.binary:
+        rows = even(rows, rows=batch_rows)
+    pieces = written.encode(rows, first.schema, style)
+    yield from tally.counted(within_bytes(pieces, max_bytes=caps.size_bytes))
+
+
+def encoded(
+    reader: Reader,
+    dataset: Dataset,
+    wanted: Slice,
+    *,
+    written: Format,
+    style: Style,
+    allowance: Allowance,
+    pace: Pace,
+    tally: Tally,
+    caps: Caps,
+) -> Iterator[bytes]:
+    """Read and encode a slice; the read goes on in a thread of its own while a batch is encoded.
+
+    Holds four batches: one in the read, two between the threads, one in the encoder. Raises what
+    `scan` and `encode_batches` raise.
+    """
+    batches = scan(
+        reader, dataset, wanted, text=text_types(written), allowance=allowance, pace=pace
+    )
+    side_by_side = ahead(batches, depth=_BATCHES_AHEAD)
+    try:
+        yield from encode_batches(
+            side_by_side,
+            written=written,
+            style=style,
+            batch_rows=reader.batch_rows,
+            tally=tally,
+            caps=caps,
+        )
+    finally:
+        side_by_side.close()
+
+
+def _rows(batches: Iterable[Batch], tally: Tally) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        tally.rows += batch.rows.num_rows
+        yield batch.rows

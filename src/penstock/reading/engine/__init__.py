@@ -1,0 +1,6 @@
+"""The engine: the only place that knows DuckDB."""
+
+from penstock.reading.engine.allowance import Allowance
+from penstock.reading.engine.reader import Engine, Rows
+
+__all__ = ["Allowance", "Engine", "Rows"]

@@ -1,0 +1,248 @@
+"""Scans: the batches of a slice, in order, from queries that never outlive their reader's pace."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Protocol
+
+import pyarrow as pa
+
+from penstock.errors import DatasetChangedError
+from penstock.model.dataset import Dataset
+from penstock.model.slice import AfterKeys, AfterRows, Slice
+from penstock.reading import sql
+from penstock.reading.engine import Allowance, Engine, Rows
+from penstock.reading.slots import ScanSlots
+
+
+class Pace(Protocol):
+    """What a scan knows of its reader."""
+
+    def is_slow(self) -> bool:
+        """Whether the reader has fallen behind, so that the query is to end at the next border."""
+        ...
+
+    def wait(self) -> None:
+        """Return once the reader has caught up. Raises ScanCancelledError if it has left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What every scan of this process shares."""
+
+    engine: Engine
+    slots: ScanSlots
+    is_stored: Callable[[Dataset], bool]
+    """Whether the version's files are still the ones that were opened."""
+    batch_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A batch of the answer, and what tells the position of each of its rows.
+
+    `hidden` holds sort keys as text and, last, places in the file; `base` is added to a place, and
+    is the place of the first row where rows are simply counted. None: rows have no place.
+    """
+
+    rows: pa.RecordBatch
+    hidden: tuple[pa.Array, ...] = ()
+    base: int | None = None
+
+    def position(self, row: int) -> AfterKeys | None:
+        """Give the position to go on behind a row of this batch."""
+        if self.base is None:
+            return None
+        if not self.hidden:
+            return AfterKeys((), self.base + row)
+        *keys, places = (column[row].as_py() for column in self.hidden)
+        return AfterKeys(tuple(keys), self.base + places)
+
+    def cut(self, start: int, stop: int) -> "Batch":
+        """Give the rows from `start` to before `stop`, without copying."""
+        return Batch(
+            rows=self.rows.slice(start, stop - start),
+            hidden=tuple(column.slice(start, stop - start) for column in self.hidden),
+            base=self.base if self.base is None or self.hidden else self.base + start,
+        )
+
+
+def scan(
+    reader: Reader,
+    dataset: Dataset,
+    wanted: Slice,
+    *,
+    text: sql.TextTypes,
+    allowance: Allowance,
+    pace: Pace,
+    with_keys: bool = False,
+) -> Iterator[Batch]:
+    """Read a slice's batches in its total order; the columns have the outputs' names.
+
+    Yields at least one batch, which may be empty: it tells the schema. Lazy: holds one batch and
+    one query. In file order the query ends at a border of row groups once the reader is slow or
+    another one waits for a slot, and goes on when the reader has caught up and a slot is free; any
+    other order holds its query to the end.
+
+    Raises ScanQueueFullError before the first batch; DatasetDamagedError, DatasetChangedError,
+    SpillExceededError, QueryTimeoutError and ScanCancelledError at any.
+    """
+    run = _Run(reader, dataset, wanted, text, allowance, pace)
+    return run.file_order() if wanted.in_file_order else run.ordered(with_keys=with_keys)
+
+
+def count_rows(reader: Reader, dataset: Dataset, wanted: Slice, *, allowance: Allowance) -> int:
+    """Count a slice's rows, its page not applied, without reading what isn't needed to count."""
+    if wanted.predicate is None and wanted.in_file_order:
+        return dataset.rows
+    if wanted.grouped or wanted.distinct:
+        statement = sql.count_answer(dataset, wanted)
+    else:
+        statement = sql.count(dataset, wanted.predicate)
+    return int(single_row(reader, dataset, statement, allowance=allowance)[0] or 0)
+
+
+def single_row(
+    reader: Reader, dataset: Dataset, statement: sql.Statement, *, allowance: Allowance
+) -> list[int | float | str | None]:
+    """Give the only row of a statement's answer, as Python values."""
+    with reader.slots.slot(allowance), _query(reader, dataset, statement, allowance) as rows:
+        batch = next(iter(rows))
+    _check(reader, dataset)
+    return [column[0].as_py() for column in batch.columns]
+
+
+def page_rows(rows: int, wanted: Slice) -> int:
+    """Tell how many of an answer's `rows` its page holds, for pages counted in rows."""
+    page = wanted.page
+    skipped = page.offset + (page.after.rows if isinstance(page.after, AfterRows) else 0)
+    left = max(0, rows - skipped)
+    return left if page.limit is None else min(left, page.limit)
+
+
+@dataclass(slots=True)
+class _Run:
+    reader: Reader
+    dataset: Dataset
+    wanted: Slice
+    text: sql.TextTypes
+    allowance: Allowance
+    pace: Pace
+    begun: bool = False
+
+    def ordered(self, *, with_keys: bool) -> Iterator[Batch]:
+        statement = sql.ordered(self.dataset, self.wanted, text=self.text, with_keys=with_keys)
+        with self._slot(), self._open(statement) as rows:
+            for batch in self._checked(rows):
+                self.begun = True
+                yield self._batch(batch, base=0 if statement.hidden else None)
+
+    def file_order(self) -> Iterator[Batch]:
+        page = self.wanted.page
+        skip = page.offset
+        start = 0
+        if isinstance(page.after, AfterKeys):
+            start = page.after.place + 1
+        elif page.after is not None:
+            skip += page.after.rows
+        if self.wanted.predicate is None:
+            # Unfiltered rows are counted, not read, until the page begins.
+            start, skip = start + skip, 0
+        left = page.limit
+        for batch in self._files(start):
+            skipped = min(skip, batch.rows.num_rows)
+            skip -= skipped
+            kept = batch.rows.num_rows - skipped
+            if left is not None:
+                kept = min(kept, left)
+                left -= kept
+            if kept or not self.begun:
+                self.begun = True
+                yield batch.cut(skipped, skipped + kept)
+            if left == 0:
+                return
+
+    def _files(self, start: int) -> Iterator[Batch]:
+        """Read the files one after the other from a row of the whole dataset on."""
+        before = 0
+        for index, file in enumerate(self.dataset.files):
+            is_last = index == len(self.dataset.files) - 1
+            if start < before + file.rows or (is_last and not self.begun):
+                yield from self._file(index, max(0, start - before), before)
+            before += file.rows
+
+    def _file(self, index: int, first: int, before: int) -> Iterator[Batch]:
+        """Read one file from a row on, in as many queries as the reader's pace asks for."""
+        borders = list(accumulate(group.rows for group in self.dataset.files[index].row_groups))
+        stop = borders[-1] if borders else 0
+        while True:
+            statement = sql.file_order(
+                self.dataset, self.wanted, text=self.text, file_index=index, first_row=first
+            )
+            paused = False
+            with self._slot(), self._open(statement) as rows:
+                place = first
+                for batch in self._checked(rows):
+                    was = place
+                    if not statement.hidden:
+                        place += batch.num_rows
+                    elif batch.num_rows:
+                        place = batch.columns[-1][-1].as_py() + 1
+                    yield self._batch(batch, base=before + (0 if statement.hidden else was))
+                    # Filtered rows may skip borders: any place will do, since few are read again.
+                    at_border = bool(statement.hidden) or any(was < b <= place for b in borders)
+                    # An empty batch is the end of the file: going on behind it would never end.
+                    paused = at_border and was < place < stop and self._should_pause()
+                    if paused:
+                        break
+            if not paused:
+                return
+            first = place
+            self.pace.wait()
+
+    def _should_pause(self) -> bool:
+        return self.pace.is_slow() or self.reader.slots.are_wanted
+
+    def _slot(self) -> AbstractContextManager[None]:
+        return self.reader.slots.slot(self.allowance, going_on=self.begun)
+
+    def _open(self, statement: sql.Statement) -> Rows:
+        return _query(self.reader, self.dataset, statement, self.allowance)
+
+    def _checked(self, rows: Rows) -> Iterator[pa.RecordBatch]:
+        """Pass on what was read while the files were still this version's; at least one batch."""
+        empty = True
+        for batch in rows:
+            _check(self.reader, self.dataset)
+            empty = False
+            yield batch
+        if empty:
+            yield pa.RecordBatch.from_pylist([], schema=rows.schema)
+
+    def _batch(self, batch: pa.RecordBatch, *, base: int | None) -> Batch:
+        names = [output.name for output in self.wanted.outputs]
+        columns = batch.columns
+        return Batch(
+            rows=pa.RecordBatch.from_arrays(columns[: len(names)], names=names),
+            hidden=tuple(columns[len(names) :]),
+            base=base,
+        )
+
+
+def _query(
+    reader: Reader, dataset: Dataset, statement: sql.Statement, allowance: Allowance
+) -> Rows:
+    return reader.engine.rows(
+        statement.sql,
+        statement.parameters,
+        dataset=dataset.name,
+        batch_rows=reader.batch_rows,
+        allowance=allowance,
+    )
+
+
+def _check(reader: Reader, dataset: Dataset) -> None:
+    if not reader.is_stored(dataset):
+        raise DatasetChangedError(dataset.name)
