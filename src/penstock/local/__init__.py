@@ -1,0 +1,1 @@
+"""The embedded home: one adapter for each port, on files and SQLite."""

@@ -1,0 +1,155 @@
+"""A shelf: one tenant's datasets by name, read from their sources."""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from penstock.errors import (
+    DatasetDamagedError,
+    PenstockError,
+    UnknownDatasetError,
+    VersionGoneError,
+)
+from penstock.local.sources import Source
+from penstock.local.stored import Descriptions, StoredFile, modified, real_path, settled
+from penstock.local.versions import current_version, read_manifest
+from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What one tenant has just now: `sources` by name, and the names that are private."""
+
+    tenant: str
+    sources: Mapping[str, Sequence[Source]]
+    private: Container[str]
+    descriptions: Descriptions
+
+    def entries(self) -> list[DatasetEntry]:
+        """List every source by name; one that can't be served says why and stops no other."""
+        found = (self._entry(name, self.sources[name]) for name in sorted(self.sources))
+        return [entry for entry in found if entry is not None]
+
+    def dataset(self, name: str, version: str | None) -> Dataset:
+        """Read one dataset; raises what Catalog.dataset raises."""
+        if name not in self.sources or not is_dataset_name(name):
+            raise UnknownDatasetError(name)
+        source = self._only(name, self.sources[name])
+        place = _place(source)
+        if place is None:
+            raise UnknownDatasetError(name)
+        if source.versioned:
+            return self._versioned(name, place, source.within or place, version)
+        stored = self.descriptions.describe(place, dataset=name)
+        if version not in (None, stored.file.identity):
+            raise VersionGoneError(str(version), current=stored.file.identity)
+        return self._dataset(
+            name, version=stored.file.identity, modified=stored.modified, stored=[stored]
+        )
+
+    def _only(self, name: str, sources: Sequence[Source]) -> Source:
+        if len(sources) > 1:
+            names = " and ".join(f"“{source.shown}”" for source in sources)
+            raise DatasetDamagedError(
+                name, reason=f"{names} give the same dataset name: rename all but one"
+            )
+        if sources[0].problem is not None:
+            raise DatasetDamagedError(name, reason=sources[0].problem)
+        return sources[0]
+
+    def _versioned(self, name: str, folder: Path, within: Path, version: str | None) -> Dataset:
+        current = current_version(folder, within=within, dataset=name)
+        wanted = current if version is None else version
+        found = read_manifest(folder, wanted, within=within, dataset=name)
+        if found is None:
+            if wanted != current:
+                raise VersionGoneError(wanted, current=current)
+            raise DatasetDamagedError(name, reason="its current version is not stored whole")
+        place, manifest = found
+        stored: list[StoredFile] = []
+        for part in manifest.parts:
+            location = settled(place / part.name, within=within)
+            if location is None:
+                raise DatasetDamagedError(name, reason="a part of it leads outside its folder")
+            try:
+                described = self.descriptions.describe(location, dataset=name)
+            except UnknownDatasetError as error:
+                raise DatasetDamagedError(name, reason="a part of it is missing") from error
+            if described.file.size_bytes != part.size_bytes:
+                raise DatasetDamagedError(name, reason="a part of it differs from its manifest")
+            if stored and described.columns != stored[0].columns:
+                raise DatasetDamagedError(name, reason="its parts have different columns")
+            stored.append(described)
+        return self._dataset(
+            name, version=manifest.version, modified=manifest.published, stored=stored
+        )
+
+    def _dataset(
+        self, name: str, *, version: str, modified: datetime, stored: Sequence[StoredFile]
+    ) -> Dataset:
+        return Dataset(
+            tenant=self.tenant,
+            name=name,
+            version=version,
+            modified=modified,
+            private=name in self.private,
+            columns=stored[0].columns,
+            files=tuple(one.file for one in stored),
+        )
+
+    def _entry(self, name: str, sources: Sequence[Source]) -> DatasetEntry | None:
+        try:
+            problem = self._obstacle(name, sources)
+            if problem is None:
+                dataset = self.dataset(name, None)
+                return DatasetEntry(
+                    name=name,
+                    version=dataset.version,
+                    modified=dataset.modified,
+                    private=dataset.private,
+                    rows=dataset.rows,
+                    size_bytes=dataset.size_bytes,
+                )
+        except UnknownDatasetError:
+            # It went away between the listing and the look at it.
+            return None
+        except DatasetDamagedError as error:
+            problem = error.reason
+        except PenstockError as error:
+            problem = error.detail
+        return self._problem_entry(name, sources, problem)
+
+    def _obstacle(self, name: str, sources: Sequence[Source]) -> str | None:
+        source = self._only(name, sources)
+        if not is_dataset_name(name):
+            return (
+                f"“{source.shown}” would give the dataset name “{name}”, which is reserved, too "
+                "long, or begins with - or _: rename the file"
+            )
+        if _place(source) is None:
+            if source.within is None:
+                return f"what stands for “{source.shown}” is missing"
+            return f"“{source.shown}” is a link that leads outside this folder, or nowhere"
+        return None
+
+    def _problem_entry(self, name: str, sources: Sequence[Source], problem: str) -> DatasetEntry:
+        try:
+            status = sources[0].path.lstat()
+        except OSError:
+            status = None
+        return DatasetEntry(
+            name=name,
+            version="",
+            modified=modified(status) if status else datetime.fromtimestamp(0, UTC),
+            private=name in self.private,
+            rows=0,
+            size_bytes=status.st_size if status else 0,
+            problem=problem,
+        )
+
+
+def _place(source: Source) -> Path | None:
+    if source.within is None:
+        return real_path(source.path)
+    return settled(source.path, within=source.within)

@@ -1,0 +1,157 @@
+"""What every adapter of Receipts promises."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import UnknownReceiptError
+from penstock.local.receipts import SqliteReceipts
+from penstock.model.receipt import Receipt, ReceiptState, new_receipt_id
+from penstock.ports import Receipts
+
+START = datetime(2024, 5, 1, 12, 30, 0, 123456, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+class Clock:
+    """A time that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+Connect = Callable[[], Receipts]
+"""Each call is another process's view of the same receipts."""
+
+
+def in_sqlite(folder: Path, clock: Clock, cleanup: ExitStack) -> Connect:
+    return lambda: cleanup.enter_context(closing(SqliteReceipts(folder / "p.sqlite", now=clock)))
+
+
+ADAPTERS = {"sqlite": in_sqlite}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=sorted(ADAPTERS))
+def connect(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Connect]:
+    with ExitStack() as cleanup:
+        yield ADAPTERS[request.param](tmp_path, clock, cleanup)
+
+
+@pytest.fixture
+def receipts(connect: Connect) -> Receipts:
+    return connect()
+
+
+def a_receipt(
+    *,
+    tenant: str = "acme",
+    etag: str = '"abc"',
+    started: datetime = START,
+    state: ReceiptState = "streaming",
+) -> Receipt:
+    return Receipt(
+        id=new_receipt_id(),
+        tenant=tenant,
+        dataset="conservation-area",
+        version="v1",
+        private=False,
+        etag=etag,
+        format="csv",
+        coding="gzip",
+        started=started,
+        state=state,
+    )
+
+
+def completed(receipt: Receipt, *, size: int) -> Receipt:
+    return replace(
+        receipt,
+        state="complete",
+        rows=3,
+        bytes=size,
+        sha256="ab" * 32,
+        identity_bytes=2 * size,
+        identity_sha256="cd" * 32,
+        ended=receipt.started + timedelta(seconds=2),
+    )
+
+
+def test_a_receipt_comes_back_with_all_its_facts(connect: Connect) -> None:
+    started = a_receipt()
+    here, there = connect(), connect()
+    here.put(started)
+    assert there.get("acme", started.id) == started
+    ended = completed(started, size=10**12)
+    here.put(ended)
+    assert there.get("acme", started.id) == ended
+
+
+@pytest.mark.parametrize("receipt_id", ["", "0" * 32, "%", "' OR 1=1 --", "\x00"])
+def test_a_receipt_that_is_not_there_is_unknown(receipts: Receipts, receipt_id: str) -> None:
+    receipts.put(a_receipt())
+    with pytest.raises(UnknownReceiptError):
+        receipts.get("acme", receipt_id)
+
+
+def test_another_tenants_receipt_is_unknown_and_not_replaced(receipts: Receipts) -> None:
+    ours = completed(a_receipt(), size=5)
+    receipts.put(ours)
+    with pytest.raises(UnknownReceiptError):
+        receipts.get("river", ours.id)
+    assert receipts.completed("river", ours.etag) is None
+    theirs = replace(ours, tenant="river", dataset="gauge")
+    receipts.put(theirs)
+    assert receipts.get("acme", ours.id) == ours
+    assert receipts.get("river", ours.id) == theirs
+
+
+def test_a_receipt_is_unknown_seven_days_after_its_start(receipts: Receipts, clock: Clock) -> None:
+    receipt = completed(a_receipt(), size=5)
+    receipts.put(receipt)
+    clock.time = START + WEEK - timedelta(microseconds=1)
+    assert receipts.get("acme", receipt.id) == receipt
+    assert receipts.completed("acme", receipt.etag) == receipt
+    clock.time = START + WEEK
+    with pytest.raises(UnknownReceiptError):
+        receipts.get("acme", receipt.id)
+    assert receipts.completed("acme", receipt.etag) is None
+
+
+def test_only_a_completed_receipt_knows_the_length_of_an_etag(receipts: Receipts) -> None:
+    receipts.put(a_receipt())
+    receipts.put(a_receipt(state="aborted"))
+    receipts.put(completed(a_receipt(etag='"other"'), size=1))
+    assert receipts.completed("acme", '"abc"') is None
+
+
+def test_the_newest_completed_receipt_of_an_etag_is_found(receipts: Receipts) -> None:
+    newest = completed(a_receipt(started=START + timedelta(minutes=2)), size=2)
+    receipts.put(completed(a_receipt(), size=1))
+    receipts.put(newest)
+    receipts.put(completed(a_receipt(started=START + timedelta(minutes=1)), size=3))
+    assert receipts.completed("acme", '"abc"') == newest
+
+
+def test_threads_put_and_get_beside_each_other(receipts: Receipts) -> None:
+    def one_download(number: int) -> Receipt:
+        started = a_receipt(etag=f'"{number}"')
+        receipts.put(started)
+        receipts.put(completed(started, size=number))
+        return receipts.get("acme", started.id)
+
+    with ThreadPoolExecutor(8) as pool:
+        ended = list(pool.map(one_download, range(100)))
+    assert [receipt.bytes for receipt in ended] == list(range(100))
