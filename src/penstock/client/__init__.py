@@ -1,0 +1,9 @@
+"""The client: `penstock get`, and a small Python client for the same downloads."""
+
+from penstock.client.download import download
+from penstock.client.outcome import Downloaded
+from penstock.client.python import Client
+from penstock.client.stream import download_to, stream
+from penstock.client.wish import Wish
+
+__all__ = ["Client", "Downloaded", "Wish", "download", "download_to", "stream"]

@@ -1,0 +1,143 @@
+"""Command: `penstock get`, from its options to its exit code."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from penstock.client.bar import Bar
+from penstock.client.coding import WantedCoding
+from penstock.client.connection import printable
+from penstock.client.download import download
+from penstock.client.outcome import Downloaded
+from penstock.client.patience import Patience
+from penstock.client.progress import Progress
+from penstock.client.stream import download_to
+from penstock.client.wish import Wish
+from penstock.errors import SetupError, TransferError
+
+KEY_VARIABLE = "PENSTOCK_KEY"
+
+DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
+
+
+def get(
+    url: str,
+    output: str | None = None,
+    *,
+    key_env: str | None = None,
+    retries: int = 8,
+    quiet: bool = False,
+    force: bool = False,
+    coding: WantedCoding = "auto",
+) -> int:
+    """Download `url` and say on standard error, in one line, how it went; give the exit code.
+
+    `output` is a file, a folder, `-` for standard output, or None for the current folder. The key
+    comes from the variable that `key_env` names, or PENSTOCK_KEY. Codes: 0 done (also if there was
+    no receipt to check, which the line says), 1 failed, 2 can't be begun, 130 interrupted.
+    `quiet` leaves out the bar and the line of a success, never that of a failure.
+    """
+    console = Console(stderr=True)
+    seen = _Seen()
+    started = time.monotonic()
+    try:
+        wish = Wish(
+            key=key_in(os.environ, key_env),
+            coding=coding,
+            replace=force,
+            patience=Patience(retries=retries),
+            report=seen.note,
+        )
+        with ExitStack() as stack:
+            if console.is_terminal and not quiet:
+                seen.pass_on = stack.enter_context(Bar(console)).show
+            done = _run(url, output, wish)
+    except SetupError as error:
+        return _fail(error.detail, UNUSABLE)
+    except TransferError as error:
+        return _fail(error.detail, FAILED)
+    except BrokenPipeError:
+        return _fail("Whoever reads standard output has left.", FAILED)
+    except OSError as error:
+        return _fail(f"Can't write: {error.strerror or error}.", FAILED)
+    except KeyboardInterrupt:
+        kept = output != "-" and seen.bytes > 0
+        goes_on = " What arrived is kept: the same command goes on there, if the server lets it."
+        return _fail(f"Stopped.{goes_on if kept else ''}", INTERRUPTED)
+    if not quiet:
+        _say(summary(done, seconds=time.monotonic() - started))
+    return DONE
+
+
+def key_in(environment: Mapping[str, str], name: str | None) -> str | None:
+    """Take the API key out of the variable `name`, or PENSTOCK_KEY if that is set.
+
+    Raises SetupError if a variable that was named holds nothing.
+    """
+    key = environment.get(name or KEY_VARIABLE, "").strip()
+    if name is not None and not key:
+        raise SetupError(f"The variable {name} holds no API key.")
+    return key or None
+
+
+def summary(done: Downloaded, *, seconds: float) -> str:
+    """Say in one line what arrived and whether the server's receipt agrees."""
+    facts = [] if done.rows is None else [f"{done.rows:,} rows"]
+    facts.append(_size(done.bytes))
+    if done.coded_bytes != done.bytes:
+        facts.append(f"{_size(done.coded_bytes)} over the network")
+    facts.append(f"{seconds:.1f} s")
+    if done.resumed_times:
+        facts.append(f"breaks overcome: {done.resumed_times}")
+    name = "standard output" if done.path is None else done.path.name
+    proof = (
+        f"verified: sha256 {done.sha256} matches the receipt"
+        if done.verified
+        else f"not verified: {done.unverified_because}; sha256 {done.sha256}"
+    )
+    return f"{name}: {', '.join(facts)}; {proof}"
+
+
+class _Seen:
+    """The newest progress, for what is said at the end."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.pass_on: Callable[[Progress], None] | None = None
+
+    def note(self, progress: Progress) -> None:
+        self.bytes = progress.done_bytes
+        if self.pass_on is not None:
+            self.pass_on(progress)
+
+
+def _run(url: str, output: str | None, wish: Wish) -> Downloaded:
+    if output == "-":
+        # The raw descriptor: nothing is left in a buffer when the reader goes away.
+        with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out:
+            return download_to(url, out, wish=wish)
+    return download(url, None if output is None else Path(output), wish=wish)
+
+
+def _fail(detail: str, code: int) -> int:
+    _say(f"penstock get: {detail}")
+    return code
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(printable(line) + "\n")
+
+
+def _size(count: int) -> str:
+    value, unit = float(count), 0
+    while value >= _STEP and unit < len(_UNITS) - 1:
+        value, unit = value / _STEP, unit + 1
+    return f"{count} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"

@@ -1,0 +1,33 @@
+"""Wish: how a download is to be done, apart from what and where to."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from penstock.client.coding import WantedCoding
+from penstock.client.connection import Connection
+from penstock.client.patience import Patience
+from penstock.client.progress import Report, ignore
+
+READ_TIMEOUT_SECONDS = 90.0
+"""Longer than a query may run before its first byte (60 s unless the service is set otherwise)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How a download is to be done; the defaults suit a person at a slow line."""
+
+    key: str | None = None
+    coding: WantedCoding = "auto"
+    replace: bool = False
+    """Whether a file that exists may be replaced."""
+    patience: Patience = Patience()  # noqa: RUF009 - frozen
+    report: Report = ignore
+    timeout_seconds: float = READ_TIMEOUT_SECONDS
+
+    def connect(self, address: httpx.URL) -> Connection:
+        """Make the connection that carries this wish's key. Raises SetupError for a bad key."""
+        return Connection(address, key=self.key, timeout_seconds=self.timeout_seconds)
+
+
+PLAIN_WISH = Wish()
