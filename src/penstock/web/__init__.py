@@ -1,0 +1,1 @@
+"""The web: requests become slices, and batches become responses."""

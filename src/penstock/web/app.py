@@ -1,0 +1,182 @@
+"""The app: which path is answered by what."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from penstock.errors import MethodNotAllowedError, PenstockError, UnknownPathError
+from penstock.reading.engine import Allowance
+from penstock.web import datasets, downloads, openapi, pages
+from penstock.web.answers import Answer
+from penstock.web.asked import Asked
+from penstock.web.front import Front, asker_of
+from penstock.web.problems import problem_answer
+from penstock.web.resources import Resources
+from penstock.web.stream import Departure, send_answer
+
+_READ = ["GET", "HEAD"]
+_ALLOWED = "GET, HEAD, OPTIONS"
+_PREPARING_AT_ONCE = 64
+
+
+def create_app(resources: Resources) -> ASGIApp:
+    """Wire the app; no connection is made and nothing is read before its first request."""
+    app = FastAPI(
+        title="Penstock", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    _add_metadata(app, resources)
+    _add_downloads(app, resources)
+    _add_problems(app)
+    return Front(app, resources)
+
+
+def _add_metadata(app: FastAPI, resources: Resources) -> None:
+    answering = _Answering(resources)
+
+    @app.api_route("/", methods=_READ)
+    async def home(request: Request) -> Response:
+        asker = asker_of(request)
+        if not pages.wants_html(request.headers.get("accept")):
+            return await answering(request, lambda _: datasets.home(resources, asker))
+        origin = f"{request.url.scheme}://{request.headers['host']}"
+        return await answering(request, lambda _: pages.home(resources, asker, origin=origin))
+
+    @app.api_route("/-/datasets.json", methods=_READ)
+    async def list_datasets(request: Request) -> Response:
+        return await answering(request, lambda _: datasets.datasets(resources, asker_of(request)))
+
+    @app.api_route("/-/openapi.json", methods=_READ)
+    async def describe_api(request: Request) -> Response:
+        held = request.headers.get("if-none-match")
+        return await answering(
+            request, lambda _: openapi.answer(resources, asker_of(request), if_none_match=held)
+        )
+
+    @app.api_route("/-/receipts/{receipt_id}", methods=_READ)
+    async def receipt(request: Request, receipt_id: str) -> Response:
+        return await answering(
+            request, lambda _: datasets.receipt(resources, asker_of(request), receipt_id)
+        )
+
+    @app.api_route("/{dataset}/-/schema.json", methods=_READ)
+    async def schema(request: Request, dataset: str) -> Response:
+        asked = _asked(request, dataset, "json")
+        return await answering(request, lambda _: datasets.schema(resources, asked))
+
+    @app.api_route("/{dataset}/-/stats.json", methods=_READ)
+    async def stats(request: Request, dataset: str) -> Response:
+        asked = _asked(request, dataset, "json")
+        return await answering(
+            request, lambda allowance: datasets.stats(resources, asked, allowance=allowance)
+        )
+
+    @app.api_route("/{dataset}/-/count.json", methods=_READ)
+    async def count(request: Request, dataset: str) -> Response:
+        asked = _asked(request, dataset, "json")
+        return await answering(
+            request, lambda allowance: datasets.count(resources, asked, allowance=allowance)
+        )
+
+
+def _add_downloads(app: FastAPI, resources: Resources) -> None:
+    answering = _Answering(resources)
+
+    @app.api_route("/{dataset}.{extension}", methods=_READ)
+    async def get_slice(request: Request, dataset: str, extension: str) -> Response:
+        asked = _asked(request, dataset, extension)
+        return await answering(
+            request, lambda allowance: downloads.download(resources, asked, allowance=allowance)
+        )
+
+
+def _add_problems(app: FastAPI) -> None:
+    """Say errors of every layer in one way."""
+
+    @app.exception_handler(PenstockError)
+    async def deliberate(request: Request, error: PenstockError) -> Response:
+        return _Sent(_problem(request, error))
+
+    @app.exception_handler(HTTPException)
+    async def routing(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return _Sent(_problem(request, MethodNotAllowedError(request.method, allow=_ALLOWED)))
+        return _Sent(_problem(request, UnknownPathError()))
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, _: Exception) -> Response:
+        # The framework raises it again once this is sent: the front logs it.
+        return _Sent(_problem(request, None))
+
+
+def _problem(request: Request, error: PenstockError | None) -> Answer:
+    dataset = request.path_params.get("dataset")
+    columns_url = f"/{dataset}/-/schema.json" if dataset else None
+    answer = problem_answer(error, path=request.url.path, columns_url=columns_url)
+    return pages.problem(answer, accept=request.headers.get("accept"))
+
+
+def _asked(request: Request, dataset: str, extension: str) -> Asked:
+    return Asked(
+        asker=asker_of(request),
+        name=dataset,
+        extension=extension,
+        query_string=request.scope["query_string"],
+        headers=request.headers,
+        is_head=request.method == "HEAD",
+        is_http10=request.scope["http_version"] == "1.0",
+    )
+
+
+class _Answering:
+    """Runs what makes an answer in a thread, for as long as the client stays."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._limiter: CapacityLimiter | None = None
+
+    async def __call__(self, request: Request, make: Callable[[Allowance], Answer]) -> Response:
+        if self._limiter is None:
+            self._limiter = CapacityLimiter(_PREPARING_AT_ONCE)
+        allowance = Allowance(seconds=self._resources.query_seconds)
+        departure = Departure(request.receive, allowance.cancel)
+        try:
+            # When the service ends, nobody waits for the thread: its queries end with it.
+            answer = await to_thread.run_sync(
+                make, allowance, abandon_on_cancel=True, limiter=self._limiter
+            )
+        except BaseException:
+            allowance.cancel()
+            departure.close()
+            raise
+        return _Sent(answer, resources=self._resources, departure=departure)
+
+
+class _Sent(Response):
+    """An answer as the framework's response."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        *,
+        resources: Resources | None = None,
+        departure: Departure | None = None,
+    ) -> None:
+        super().__init__(status_code=answer.status)
+        self._answer = answer
+        self._resources = resources
+        self._departure = departure
+
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: Receive,  # noqa: ARG002 - the departure receives
+        send: Send,
+    ) -> None:
+        await send_answer(
+            self._answer, scope, send, resources=self._resources, departure=self._departure
+        )

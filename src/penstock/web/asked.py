@@ -1,0 +1,111 @@
+"""What was asked: a request's facts, and the dataset, format and query that it opens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from penstock import formats
+from penstock.errors import DatasetDamagedError, UnknownDatasetError
+from penstock.model.dataset import Dataset
+from penstock.model.format import Format
+from penstock.model.query import Query
+from penstock.query import CursorCodec, claim_of, pairs_of, parse, version_of
+from penstock.query.near import near
+from penstock.web.identity import Asker, check_signature, require_visible
+from penstock.web.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request for something of a dataset; header names are lower-case."""
+
+    asker: Asker
+    name: str
+    extension: str
+    query_string: bytes
+    headers: Mapping[str, str]
+    is_head: bool = False
+    is_http10: bool = False
+
+    @property
+    def tenant(self) -> str:
+        """The id of the tenant whose host was asked."""
+        return self.asker.tenant.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """One snapshot of a dataset, a format, and the query that was parsed against them."""
+
+    dataset: Dataset
+    written: Format
+    query: Query
+    cursors: CursorCodec
+
+
+def open_dataset(
+    resources: Resources, asked: Asked, *, version: str | None = None, signed: bool = False
+) -> Dataset:
+    """Give the dataset that was asked for, if this asker may have it.
+
+    Raises UnknownDatasetError with near names of what the asker may see, VersionGoneError and
+    DatasetDamagedError.
+    """
+    catalog = resources.ports.catalog
+    try:
+        dataset = catalog.dataset(asked.tenant, asked.name)
+        require_visible(asked.name, private=dataset.private, asker=asked.asker, signed=signed)
+    except DatasetDamagedError:
+        # Even that it is damaged is told only to those who may have it.
+        entries = catalog.entries(asked.tenant)
+        entry = next((each for each in entries if each.name == asked.name), None)
+        require_visible(
+            asked.name, private=entry is None or entry.private, asker=asked.asker, signed=signed
+        )
+        raise
+    except UnknownDatasetError:
+        visible = [
+            entry.name
+            for entry in catalog.entries(asked.tenant)
+            if not entry.private or asked.asker.may_see_private
+        ]
+        raise UnknownDatasetError(asked.name, did_you_mean=near(asked.name, visible)) from None
+    if version is None or version == dataset.version:
+        return dataset
+    older = catalog.dataset(asked.tenant, asked.name, version)
+    # Whoever may not see the dataset today may not see what it was before.
+    return replace(older, private=dataset.private or older.private)
+
+
+def open_download(resources: Resources, asked: Asked) -> Opened:
+    """Open the dataset and parse the query against it.
+
+    Raises UnknownFormatError, QueryError, BadSignatureError and what `open_dataset` raises.
+    """
+    written = formats.named(asked.extension)
+    pairs = pairs_of(asked.query_string)
+    signed = False
+    claim = claim_of(pairs)
+    if claim is not None:
+        check_signature(
+            claim,
+            resources.ports.keys,
+            tenant=asked.tenant,
+            path=f"/{asked.name}",
+            now=resources.now(),
+        )
+        signed = True
+    dataset = open_dataset(resources, asked, version=version_of(pairs), signed=signed)
+    cursors = CursorCodec(
+        resources.ports.keys.signing_keys(asked.tenant),
+        asked.tenant,
+        dataset.name,
+        dataset.version,
+    )
+    query = parse(
+        pairs,
+        dataset,
+        limits=resources.limits,
+        cursor=cursors,
+        format_name=written.extension,
+    )
+    return Opened(dataset=dataset, written=written, query=query, cursors=cursors)

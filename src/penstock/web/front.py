@@ -1,0 +1,167 @@
+"""The front: what comes before every route: the tenant, the asker, and the throttle."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from penstock.errors import BadKeyError, MethodNotAllowedError, PenstockError, UriTooLongError
+from penstock.web import pages
+from penstock.web.answers import Answer, public_headers
+from penstock.web.identity import Asker, host_of, key_of
+from penstock.web.problems import problem_answer
+from penstock.web.resources import Resources
+from penstock.web.stream import BrokenStreamError, send_answer
+from penstock.web.throttle import Throttle
+
+_log = logging.getLogger("penstock.web")
+
+_HEALTH = "/-/healthz"
+_ALLOWED = "GET, HEAD, OPTIONS"
+_PREFLIGHT_HEADERS = {
+    "allow": _ALLOWED,
+    "access-control-allow-methods": _ALLOWED,
+    "access-control-allow-headers": "X-Api-Key, Range, If-Range, If-None-Match, If-Modified-Since",
+    "access-control-max-age": "86400",
+}
+
+
+def asker_of(request: Request) -> Asker:
+    """Give the asker that the front found."""
+    asker = request.scope["penstock.asker"]
+    if not isinstance(asker, Asker):
+        raise TypeError("a route was reached without its front")
+    return asker
+
+
+class Front:
+    """An ASGI app around the routes, as the server's outermost layer.
+
+    An error before the first byte becomes a problem; one after it ends the connection.
+    """
+
+    def __init__(self, app: ASGIApp, resources: Resources) -> None:
+        self._app = app
+        self._resources = resources
+        self._throttle = Throttle(requests_per_minute=resources.requests_per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic()
+        sending = _Sending(send)
+        try:
+            await self._answer(scope, receive, sending)
+        except BrokenStreamError:
+            # Returning without the end of the body makes the server drop the connection.
+            pass
+        except Exception:  # noqa: BLE001 - the outermost layer: logged, and answered as a problem
+            _log.exception("request failed")
+            if sending.status == 0:
+                await send_answer(self._problem(scope, None), scope, sending)
+        finally:
+            _log_request(scope, sending, time.monotonic() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: "_Sending") -> None:
+        try:
+            size = len(scope["raw_path"]) + len(scope["query_string"])
+            if size > self._resources.url_bytes:
+                raise UriTooLongError(limit=self._resources.url_bytes)
+            if scope["path"] == _HEALTH:
+                if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                    raise MethodNotAllowedError(scope["method"], allow=_ALLOWED)
+                await send_answer(_healthy(), scope, send)
+                return
+            asker, send.more, refusal = await to_thread.run_sync(self._identify, scope)
+            scope["penstock.asker"] = asker
+            if refusal is not None:
+                raise refusal
+        except PenstockError as error:
+            await send_answer(self._problem(scope, error), scope, send)
+            return
+        if scope["method"] == "OPTIONS":
+            headers = public_headers(private=False) | _PREFLIGHT_HEADERS
+            await send_answer(Answer(status=204, headers=headers), scope, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _identify(self, scope: Scope) -> tuple[Asker, Mapping[str, str], PenstockError | None]:
+        resources = self._resources
+        headers = scope["headers"]
+        host = host_of(
+            headers,
+            target_host=scope.get("penstock.target_host"),
+            trusted_edge=resources.trusted_edge,
+        )
+        tenant = resources.ports.tenants.by_host(host)
+        client = scope.get("client")
+        asker = Asker(tenant=tenant, key=None, address=client[0] if client else "")
+        try:
+            key = key_of(
+                headers,
+                resources.ports.keys,
+                tenant,
+                basic=resources.basic_keys,
+                now=resources.now(),
+            )
+        except BadKeyError as error:
+            # Whoever tries keys out is counted by address.
+            more, refusal = self._throttle.count(asker)
+            return asker, more, refusal or error
+        asker = replace(asker, key=key)
+        return asker, *self._throttle.count(asker)
+
+    def _problem(self, scope: Scope, error: PenstockError | None) -> Answer:
+        request = Request(scope)
+        answer = problem_answer(error, path=scope["path"])
+        return pages.problem(answer, accept=request.headers.get("accept"))
+
+
+class _Sending:
+    """Passes messages to the server, adds the request's own headers, and counts."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.more: Mapping[str, str] = {}
+        self.status = 0
+        self.size_bytes = 0
+        self.whole = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            added = [(name.encode(), value.encode()) for name, value in self.more.items()]
+            message = {**message, "headers": [*message["headers"], *added]}
+        else:
+            self.size_bytes += len(message.get("body", b""))
+            self.whole = not message.get("more_body", False)
+        await self._send(message)
+
+
+def _healthy() -> Answer:
+    return Answer(
+        status=200,
+        headers={"content-type": "application/json", "cache-control": "no-store"},
+        body=b'{"status": "ok"}\n',
+    )
+
+
+def _log_request(scope: Scope, sent: _Sending, seconds: float) -> None:
+    """Log one line: no query, since filters are what people look for, and no key."""
+    asker = scope.get("penstock.asker")
+    _log.info(
+        "%s %s %s %d %d bytes %.0f ms%s",
+        asker.tenant.id if isinstance(asker, Asker) else "-",
+        scope["method"],
+        ascii(scope["path"])[1:-1],
+        sent.status,
+        sent.size_bytes,
+        seconds * 1000,
+        "" if sent.whole else " aborted",
+    )

@@ -1,0 +1,141 @@
+"""The document: one tenant's datasets, their columns and every control, as OpenAPI 3.1."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock import __version__, formats
+from penstock.errors import PenstockError
+from penstock.model.dataset import Dataset
+from penstock.model.format import Format
+from penstock.web.answers import Answer, cache_control, public_headers
+from penstock.web.conditional import entity_tag
+from penstock.web.datasets import visible_entries
+from penstock.web.identity import Asker
+from penstock.web.openapi.controls import SWITCH, control_parameters, header_parameters
+from penstock.web.openapi.downloads import (
+    FILTERS,
+    Detail,
+    download_paths,
+    fitting_detail,
+    general_paths,
+    own_parameters,
+)
+from penstock.web.openapi.kinds import row_schema, shared_schemas
+from penstock.web.openapi.metadata import TAG, metadata_paths, metadata_schemas
+from penstock.web.openapi.responses import PROBLEM, shared_headers, shared_responses
+from penstock.web.resources import Resources
+
+_DESCRIPTION = """\
+Any slice of a dataset from a URL: `/{dataset}.{format}?{filters and controls}`.
+
+A key that is a column's name filters by equality, and repeated it means one of the values. \
+`column__operator` compares otherwise: `not gt gte lt lte in notin contains icontains startswith \
+endswith date isnull notnull isblank notblank`; `/{dataset}/-/schema.json` lists which of them fit \
+a column. A key that begins with `_` is a control. An empty value is refused, except for text \
+compared for equality. HEAD answers wherever GET does, and OPTIONS everywhere.
+
+Listed here: DETAIL.
+"""
+
+
+_MOST_COLUMNS = 10_000
+"""Columns whose types are listed; some 50 bytes each."""
+
+_KEY = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "X-Api-Key",
+    "description": "Opens private datasets; public ones need none.",
+}
+
+
+def answer(resources: Resources, asker: Asker, *, if_none_match: str | None = None) -> Answer:
+    """Answer `/-/openapi.json` with what this asker may see; damaged datasets are left out."""
+    datasets = []
+    for entry in visible_entries(resources, asker):
+        if entry.problem is None:
+            # One that was replaced or taken away since it was listed is left out, too.
+            try:
+                datasets.append(resources.ports.catalog.dataset(asker.tenant.id, entry.name))
+            except PenstockError:
+                continue
+    described = document(
+        datasets,
+        formats.all_formats(),
+        title=asker.tenant.title or asker.tenant.id,
+    )
+    body = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    private = asker.key is not None
+    tag = entity_tag("openapi", body.decode())
+    headers = {"etag": tag, "cache-control": cache_control(private=private, whole=False)}
+    if if_none_match is not None and tag in if_none_match:
+        return Answer(status=304, headers=headers)
+    return Answer(
+        status=200,
+        headers=headers
+        | {"content-type": "application/json", "x-content-type-options": "nosniff"}
+        | public_headers(private=private),
+        body=body,
+    )
+
+
+def document(
+    datasets: Sequence[Dataset],
+    every_format: Mapping[str, Format],
+    *,
+    title: str,
+) -> dict[str, Any]:
+    """Describe these datasets in these formats.
+
+    The same datasets give the same document. It stays below 1 MB for tenants of some hundred
+    columns: where every operator of every column would be too much, it lists equality alone, and
+    where that is too much, too, the datasets by name.
+    """
+    detail = fitting_detail(datasets, every_format)
+    names = [dataset.name for dataset in datasets]
+    parameters = control_parameters() | header_parameters()
+    paths = metadata_paths(names)
+    schemas = shared_schemas() | metadata_schemas() | {"problem": PROBLEM, "switch": SWITCH}
+    if sum(len(dataset.columns) for dataset in datasets) <= _MOST_COLUMNS:
+        schemas |= {f"row.{dataset.name}": row_schema(dataset.columns) for dataset in datasets}
+    if detail is Detail.NAMES:
+        parameters["filters"] = FILTERS
+        paths |= general_paths(names, every_format)
+    else:
+        for dataset in datasets:
+            own = own_parameters(dataset, detail)
+            parameters |= own
+            paths |= download_paths(dataset, every_format, tuple(own))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title,
+            "version": __version__,
+            "description": _DESCRIPTION.replace("DETAIL", detail.value),
+        },
+        "servers": [{"url": "/"}],
+        "security": [{}, {"key": []}],
+        "tags": [*_tags(datasets, detail), {"name": TAG, "description": "What there is."}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "parameters": parameters,
+            "headers": shared_headers(),
+            "responses": shared_responses(every_format),
+            "securitySchemes": {"key": _KEY},
+        },
+    }
+
+
+def _tags(datasets: Sequence[Dataset], detail: Detail) -> list[dict[str, str]]:
+    if detail is Detail.NAMES:
+        return [{"name": "downloads", "description": "Slices of the datasets."}]
+    return [
+        {
+            "name": dataset.name,
+            "description": f"{'Private. ' if dataset.private else ''}{dataset.rows:,} rows, "
+            f"{len(dataset.columns)} columns, version {dataset.version}.",
+        }
+        for dataset in datasets
+    ]

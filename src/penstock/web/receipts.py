@@ -1,0 +1,100 @@
+"""Receipts of answers: opened with the first byte, closed with the last."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from penstock.model.receipt import Receipt, new_receipt_id
+from penstock.ports import Receipts
+from penstock.web.representation import Representation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What is known of a whole representation; `sha256` is of it as coded."""
+
+    rows: int
+    size_bytes: int
+    sha256: str
+    identity_bytes: int
+    identity_sha256: str
+
+
+def whole_of(receipt: Receipt | None) -> Whole | None:
+    """Read a completed receipt as what it knows of its representation."""
+    if (
+        receipt is None
+        or receipt.rows is None
+        or receipt.bytes is None
+        or receipt.sha256 is None
+        or receipt.identity_bytes is None
+        or receipt.identity_sha256 is None
+    ):
+        return None
+    return Whole(
+        rows=receipt.rows,
+        size_bytes=receipt.bytes,
+        sha256=receipt.sha256,
+        identity_bytes=receipt.identity_bytes,
+        identity_sha256=receipt.identity_sha256,
+    )
+
+
+def with_whole(receipt: Receipt, whole: Whole | None) -> Receipt:
+    """Write into a receipt what is known of its representation."""
+    if whole is None:
+        return receipt
+    return replace(
+        receipt,
+        rows=whole.rows,
+        bytes=whole.size_bytes,
+        sha256=whole.sha256,
+        identity_bytes=whole.identity_bytes,
+        identity_sha256=whole.identity_sha256,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenReceipt:
+    """The receipt of an answer that is being sent.
+
+    `known` gives what is known of the whole representation when the answer is complete; None where
+    a part was sent and nothing is known of the rest.
+    """
+
+    receipts: Receipts
+    receipt: Receipt
+    now: Callable[[], datetime]
+    known: Callable[[], Whole | None]
+
+    def complete(self) -> None:
+        """Store that the last byte was handed to the socket."""
+        closed = replace(self.receipt, state="complete", ended=self.now())
+        self.receipts.put(with_whole(closed, self.known()))
+
+    def aborted(self) -> None:
+        """Store that the answer broke off."""
+        self.receipts.put(replace(self.receipt, state="aborted", ended=self.now()))
+
+
+def open_receipt(
+    receipts: Receipts,
+    shown: Representation,
+    *,
+    now: Callable[[], datetime],
+    known: Callable[[], Whole | None],
+) -> OpenReceipt:
+    """Store that an answer begins, under an id of its own."""
+    receipt = Receipt(
+        id=new_receipt_id(),
+        tenant=shown.dataset.tenant,
+        dataset=shown.dataset.name,
+        version=shown.dataset.version,
+        private=shown.dataset.private,
+        etag=shown.etag,
+        format=shown.written.extension,
+        coding=shown.coding,
+        started=now(),
+    )
+    receipts.put(receipt)
+    return OpenReceipt(receipts=receipts, receipt=receipt, now=now, known=known)

@@ -1,0 +1,33 @@
+"""What every request of this process shares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from penstock.ports import Ports
+from penstock.query import QueryLimits
+from penstock.reading.scan import Reader
+from penstock.web.spools import Spools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The ports, the reader, and the bounds within which requests are answered.
+
+    Sizes are bytes. `basic_keys` lets a key travel as a Basic password; `trusted_edge` believes
+    what an edge in front says of hosts and addresses.
+    """
+
+    ports: Ports
+    reader: Reader
+    spools: Spools
+    now: Callable[[], datetime]
+    limits: QueryLimits
+    query_seconds: float
+    response_bytes: int | None
+    url_bytes: int
+    chunk_bytes: int
+    slow_reader_bytes: int
+    requests_per_minute: int
+    basic_keys: bool
+    trusted_edge: bool

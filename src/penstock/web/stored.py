@@ -1,0 +1,80 @@
+"""Stored objects: a whole Parquet file as it is, with every kind of range."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from penstock.errors import ResponseTooLargeError
+from penstock.reading.encoded import Caps, Tally
+from penstock.reading.engine import Allowance
+from penstock.reading.scan import Pace
+from penstock.web.answers import Answer, Streamed
+from penstock.web.asked import Asked
+from penstock.web.conditional import range_still_fits
+from penstock.web.parts import part_of
+from penstock.web.ranges import parse_ranges
+from penstock.web.receipts import Whole, open_receipt, whole_of
+from penstock.web.representation import Representation
+from penstock.web.resources import Resources
+
+
+def stored_answer(
+    resources: Resources, asked: Asked, shown: Representation, *, caps: Caps, allowance: Allowance
+) -> Answer:
+    """Answer with the stored object, or ranges of it; no row is read.
+
+    Raises ResponseTooLargeError and RangeNotSatisfiableError.
+    """
+    file = shown.dataset.files[0]
+    _refuse_if_too_large(shown, caps)
+    ranges = None
+    if not asked.is_head and range_still_fits(
+        asked.headers.get("if-range"), etag=shown.etag, modified=shown.dataset.modified
+    ):
+        ranges = parse_ranges(asked.headers.get("range"))
+
+    def read(start: int, stop: int) -> Iterator[bytes]:
+        return resources.ports.blobs.read(file, start=start, stop=stop)
+
+    part = part_of(read, length=file.size_bytes, media_type=shown.written.media_type, ranges=ranges)
+    headers = shown.headers() | {"x-row-count": str(shown.dataset.rows)} | part.headers
+    if asked.is_head:
+        return Answer(status=part.status, headers=headers)
+    receipts = resources.ports.receipts
+    before = whole_of(receipts.completed(asked.tenant, shown.etag))
+    sent = Tally()
+
+    def known() -> Whole | None:
+        if part.status != HTTPStatus.OK:
+            return before
+        digest = sent.sha256.hexdigest()
+        return Whole(
+            rows=shown.dataset.rows,
+            size_bytes=sent.size_bytes,
+            sha256=digest,
+            identity_bytes=sent.size_bytes,
+            identity_sha256=digest,
+        )
+
+    receipt = open_receipt(receipts, shown, now=resources.now, known=known)
+
+    def pieces(_pace: Pace) -> Iterator[bytes]:
+        return sent.counted(part.pieces())
+
+    return Answer(
+        status=part.status,
+        headers=headers | {"download-id": receipt.receipt.id},
+        body=Streamed(
+            pieces=pieces,
+            allowance=allowance,
+            complete=receipt.complete,
+            aborted=receipt.aborted,
+        ),
+    )
+
+
+def _refuse_if_too_large(shown: Representation, caps: Caps) -> None:
+    size = shown.dataset.size_bytes
+    if caps.size_bytes is not None and size > caps.size_bytes:
+        raise ResponseTooLargeError(limit=caps.size_bytes, estimated=size, unit="bytes")
+    if caps.rows is not None and shown.dataset.rows > caps.rows:
+        raise ResponseTooLargeError(limit=caps.rows, estimated=shown.dataset.rows, unit="rows")

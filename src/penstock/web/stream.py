@@ -1,0 +1,139 @@
+"""Streaming: an answer onto a connection, whole or visibly broken, while the client stays."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+from starlette.types import Message, Receive, Scope, Send
+
+from penstock.errors import PenstockError, ScanCancelledError
+from penstock.web.answers import Answer, Streamed
+from penstock.web.pipe import Pipe
+from penstock.web.resources import Resources
+
+_WITHOUT_BODY = (204, 304)
+
+_log = logging.getLogger("penstock.web")
+
+
+class BrokenStreamError(Exception):
+    """Ends a connection in mid-body, so that no client takes the part for the whole."""
+
+
+class Departure:
+    """Watches for the client to go away, from before its answer is made until it is sent."""
+
+    def __init__(self, receive: Receive, *callbacks: Callable[[], None]) -> None:
+        self._callbacks = list(callbacks)
+        self._has_left = False
+        self._watching = asyncio.create_task(self._watch(receive))
+
+    def then(self, callback: Callable[[], None]) -> None:
+        """Call this when the client leaves, at once if it has."""
+        self._callbacks.append(callback)
+        if self._has_left:
+            callback()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._watching.cancel()
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._has_left = True
+        for callback in self._callbacks:
+            callback()
+
+
+async def send_answer(
+    answer: Answer,
+    scope: Scope,
+    send: Send,
+    *,
+    resources: Resources | None = None,
+    departure: Departure | None = None,
+) -> None:
+    """Send an answer; one with a streamed body needs the resources and the client's departure.
+
+    Of a streamed body, the first piece is in hand before the status is sent: an error before it is
+    raised as itself, with nothing sent. A later one raises BrokenStreamError, which aborts the
+    connection. A client that leaves ends the queries at once.
+    """
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+    start: Message = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    try:
+        if isinstance(answer.body, bytes):
+            if answer.status not in _WITHOUT_BODY and "content-length" not in answer.headers:
+                headers.append((b"content-length", str(len(answer.body)).encode()))
+            await send(start)
+            body = b"" if scope["method"] == "HEAD" else answer.body
+            await send({"type": "http.response.body", "body": body})
+        elif resources is None or departure is None:
+            raise TypeError("a streamed body needs resources and the client's departure")
+        else:
+            await _stream(answer.body, start, send, resources, departure)
+    finally:
+        if departure is not None:
+            departure.close()
+
+
+async def _stream(
+    body: Streamed, start: Message, send: Send, resources: Resources, departure: Departure
+) -> None:
+    pipe = Pipe(
+        spool_dir=resources.spools.folder,
+        spool_bytes=resources.slow_reader_bytes,
+        chunk_bytes=resources.chunk_bytes,
+    )
+    departure.then(pipe.leave)
+    producer = threading.Thread(target=_produce, args=(body, pipe), name="producer", daemon=True)
+    producer.start()
+    try:
+        await _send_streamed(body, pipe, start, send)
+    finally:
+        body.allowance.cancel()
+        pipe.leave()
+
+
+async def _send_streamed(body: Streamed, pipe: Pipe, start: Message, send: Send) -> None:
+    complete = False
+    try:
+        await pipe.ready()
+        await send(start)
+        try:
+            async for chunk in pipe.chunks():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except PenstockError as error:
+            if not isinstance(error, ScanCancelledError):
+                _log.warning("download aborted: %s", error.code)
+            raise BrokenStreamError from error
+        except Exception as error:
+            _log.exception("download aborted")
+            raise BrokenStreamError from error
+        if pipe.has_left:
+            raise BrokenStreamError
+        await asyncio.to_thread(body.complete)
+        complete = True
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        if not complete:
+            await asyncio.to_thread(body.aborted)
+
+
+def _produce(body: Streamed, pipe: Pipe) -> None:
+    error: BaseException | None = None
+    try:
+        pieces = body.pieces(pipe)
+        try:
+            for piece in pieces:
+                pipe.put(piece)
+                del piece
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+    except BaseException as caught:  # noqa: BLE001 - it is raised on the connection's side
+        error = caught
+    pipe.end(error)
