@@ -47,7 +47,6 @@ PenstockError
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-
 SHOWN_CHARACTERS = 80
 """How much of a client's value an error repeats."""
 
@@ -403,7 +402,8 @@ class BudgetExceededError(TooLargeError):
 
     def __init__(self, *, limit: int, reached: int, unit: str = "bytes") -> None:
         super().__init__(
-            f"The read reached {reached:,} {unit} and its budget is {limit:,}.",
+            f"The read reached {reached:,} {unit} and its budget is {limit:,}: narrow the query "
+            "with a filter, fewer columns (_select) or pages (_limit).",
             limit=limit,
             reached=reached,
             unit=unit,

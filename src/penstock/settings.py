@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     sort_spill_bytes: int = Field(default=1_000_000_000, ge=0)
     """Temporary space for sorts, groups and distinct rows, all running ones together."""
     engine_memory_bytes: int = Field(default=160_000_000, ge=64_000_000)
-    engine_threads: int = Field(default=2, ge=1)
+    engine_threads: int = Field(default=1, ge=1)
     limit_rows: int | None = Field(default=None, ge=1)
     """The `_limit` of a URL that has none; None sends all rows."""
     url_bytes: int = Field(default=8192, ge=256)

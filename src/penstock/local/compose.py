@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from penstock.errors import SetupError
 from penstock.local.atomic import private_folder
 from penstock.local.blobs import FileBlobs
 from penstock.local.catalog import StoreCatalog
@@ -76,7 +77,7 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
         )
         roots = [store_path(home), home / "converted"]
         if served.path is not None:
-            real = served.path.resolve()
+            real = _real(served.path)
             roots.append(real if real.is_dir() else real.parent)
         engine = Engine(
             roots=roots,
@@ -129,14 +130,19 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
         )
 
 
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError as error:  # only Python before 3.13 raises here, for a circle of links
+        raise SetupError(f"{path} can't be read: its links lead in a circle.") from error
+
+
 def _what_is_served(
     settings: Settings, served: Served, home: Path, engine: Engine
 ) -> tuple[Catalog, Tenants]:
     if served.path is None:
         demo_ids = frozenset(tenant.id for tenant in demo_tenants())
-        tenants = FileTenants(
-            tenants_path(home), hidden=frozenset() if served.demo else demo_ids
-        )
+        tenants = FileTenants(tenants_path(home), hidden=frozenset() if served.demo else demo_ids)
         if served.demo:
             _add_demo(home, tenants)
         return StoreCatalog(store_path(home), engine=engine), tenants

@@ -2,11 +2,15 @@
 
 import ctypes
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _M_ARENA_MAX = -8
 """malloc.h of glibc: the number of heaps that threads share."""
 
 _ARENAS = 2
+_TRIM_SECONDS = 0.5
 
 
 def leave_out_analysis() -> None:
@@ -35,3 +39,33 @@ def share_one_heap() -> None:
             ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, _ARENAS)
         except OSError:
             return
+
+
+@contextmanager
+def keep_trimmed() -> Iterator[None]:
+    """Give memory that is free back to the system, now and then, for as long as the body runs.
+
+    A heap that several threads share is free in its middle and used at its end: without this it
+    only grows.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    try:
+        trim = ctypes.CDLL("libc.so.6").malloc_trim
+    except (OSError, AttributeError):
+        yield
+        return
+    stopped = threading.Event()
+
+    def run() -> None:
+        while not stopped.wait(_TRIM_SECONDS):
+            trim(0)
+
+    thread = threading.Thread(target=run, name="trimming", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()

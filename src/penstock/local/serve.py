@@ -14,7 +14,7 @@ import uvicorn
 from penstock.errors import SetupError
 from penstock.local.banner import banner
 from penstock.local.compose import Served, compose
-from penstock.local.lean import share_one_heap
+from penstock.local.lean import keep_trimmed, share_one_heap
 from penstock.local.protocol import TargetAwareProtocol
 from penstock.settings import Settings
 from penstock.web.app import create_app
@@ -36,6 +36,7 @@ def serve(settings: Settings, served: Served, *, open_browser: bool) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(each) for each in _listening(settings.host, settings.port)]
+        stack.enter_context(keep_trimmed())
         resources = stack.enter_context(compose(settings, served))
         port = sockets[0].getsockname()[1]
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -50,7 +51,7 @@ def serve(settings: Settings, served: Served, *, open_browser: bool) -> None:
 
 def server_of(resources: Resources) -> uvicorn.Server:
     """Make the server; it listens on the sockets that it is run with."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             create_app(resources),
             http=TargetAwareProtocol,
@@ -64,6 +65,17 @@ def server_of(resources: Resources) -> uvicorn.Server:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
+
+
+class _Server(uvicorn.Server):
+    """Drops, at its end, the connections whose clients don't take what was sent."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # An event loop with bytes left for a client that doesn't read would wait for it forever.
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
 def _shown_host(host: str) -> str:

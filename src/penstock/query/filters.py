@@ -162,7 +162,9 @@ def _membership(column: Column, values: Mapping[str, Constant], dataset: Dataset
     ref, texts = ColumnRef(column.name), sorted(values)
     if len(texts) == 1:
         test: Predicate = Compare(ref, "=", values[texts[0]])
-        pairs = _spelled(column, "exact", "exact", texts, dataset)
+        # An empty value alone is refused, but for text.
+        alone = bool(texts[0]) or column.kind == "text"
+        pairs = _spelled(column, "exact" if alone else "in", "exact", texts, dataset)
     else:
         test = InList(ref, tuple(values[text] for text in texts))
         pairs = _spelled(column, "in", "exact", texts, dataset)
@@ -176,7 +178,7 @@ def _none_of(of: _Members, dataset: Dataset) -> list[Condition]:
     if len(texts) == 1:
         test: Predicate = Compare(ref, "IS DISTINCT FROM", of.excluded[texts[0]])
         key = key_of(of.column, "not", dataset)
-        if key is not None:
+        if key is not None and texts[0]:
             return [Condition(pairs=((key, texts[0]),), predicate=test)]
     else:
         others = InList(ref, tuple(of.excluded[text] for text in texts), negated=True)

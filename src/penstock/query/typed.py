@@ -144,6 +144,9 @@ def common_type(columns: Sequence[Column]) -> Column | None:
             return Column(name=first.name, kind="decimal", type_name=type_name)
         return Column(name=first.name, kind="integer", type_name="HUGEINT")
     if kinds <= _MOMENTS:
+        if any(column.type_name == "TIMESTAMP_NS" for column in columns):
+            # The engine has no type that holds both its nanoseconds and the others' years.
+            return None
         if "timestamptz" in kinds:
             type_name = "TIMESTAMP WITH TIME ZONE"
             return Column(name=first.name, kind="timestamptz", type_name=type_name)

@@ -47,6 +47,8 @@ def ahead(items: Iterable[T], *, depth: int) -> Generator[T]:
             for item in source:
                 if not hand_over(_Item(item)):
                     break
+                # What has been handed over isn't held while the next one is waited for.
+                del item
         except BaseException as caught:  # noqa: BLE001 - it is raised on the other side
             error = caught
         finally:
@@ -58,7 +60,10 @@ def ahead(items: Iterable[T], *, depth: int) -> Generator[T]:
     thread.start()
     try:
         while isinstance(item := waiting.get(), _Item):
-            yield item.value
+            value = item.value
+            del item
+            yield value
+            del value
         if item.error is not None:
             raise item.error
     finally:

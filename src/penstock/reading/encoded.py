@@ -1,7 +1,7 @@
 """Encoded reads: a slice of a dataset as the bytes of a format."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -10,14 +10,11 @@ import pyarrow as pa
 from penstock.model.dataset import Dataset
 from penstock.model.format import Format, Style
 from penstock.model.slice import Slice
-from penstock.reading.ahead import ahead
 from penstock.reading.budget import within_bytes, within_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.even import even
 from penstock.reading.scan import Batch, Pace, Reader, scan
 from penstock.reading.sql import TextTypes
-
-_BATCHES_AHEAD = 2
 
 
 @dataclass(slots=True)
@@ -34,6 +31,7 @@ class Tally:
             self.size_bytes += len(piece)
             self.sha256.update(piece)
             yield piece
+            del piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def encode_batches(
     batch_rows: int,
     tally: Tally,
     caps: Caps,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Encode a scan's batches and tally what goes by; the bytes depend on the rows alone.
 
     Lazy: holds one batch. Raises BudgetExceededError in place of what would cross a cap, and
@@ -67,10 +65,12 @@ def encode_batches(
     """
     counted = _rows(within_rows(batches, max_rows=caps.rows), tally)
     first = next(counted)
-    rows: Iterator[pa.RecordBatch] = chain((first,), counted)
+    schema = first.schema
+    rows: Iterator[pa.RecordBatch] = chain(iter([first]), counted)
+    del first
     if written.binary:
         rows = even(rows, rows=batch_rows)
-    pieces = written.encode(rows, first.schema, style)
+    pieces = written.encode(rows, schema, style)
     yield from tally.counted(within_bytes(pieces, max_bytes=caps.size_bytes))
 
 
@@ -85,30 +85,35 @@ def encoded(
     pace: Pace,
     tally: Tally,
     caps: Caps,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Read and encode a slice; the read goes on in a thread of its own while a batch is encoded.
 
-    Holds four batches: one in the read, two between the threads, one in the encoder. Raises what
+    Holds three batches: one in the read, one between the threads, one in the encoder. Raises what
     `scan` and `encode_batches` raise.
     """
     batches = scan(
-        reader, dataset, wanted, text=text_types(written), allowance=allowance, pace=pace
+        reader,
+        dataset,
+        wanted,
+        text=text_types(written),
+        allowance=allowance,
+        pace=pace,
+        beside=True,
     )
-    side_by_side = ahead(batches, depth=_BATCHES_AHEAD)
-    try:
-        yield from encode_batches(
-            side_by_side,
-            written=written,
-            style=style,
-            batch_rows=reader.batch_rows,
-            tally=tally,
-            caps=caps,
-        )
-    finally:
-        side_by_side.close()
+    return encode_batches(
+        batches,
+        written=written,
+        style=style,
+        batch_rows=reader.batch_rows,
+        tally=tally,
+        caps=caps,
+    )
 
 
 def _rows(batches: Iterable[Batch], tally: Tally) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        tally.rows += batch.rows.num_rows
-        yield batch.rows
+        rows = batch.rows
+        del batch
+        tally.rows += rows.num_rows
+        yield rows
+        del rows

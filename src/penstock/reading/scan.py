@@ -12,8 +12,11 @@ from penstock.errors import DatasetChangedError
 from penstock.model.dataset import Dataset
 from penstock.model.slice import AfterKeys, AfterRows, Slice
 from penstock.reading import sql
+from penstock.reading.ahead import ahead
 from penstock.reading.engine import Allowance, Engine, Rows
 from penstock.reading.slots import ScanSlots
+
+_BATCHES_AHEAD = 1
 
 
 class Pace(Protocol):
@@ -78,18 +81,20 @@ def scan(
     allowance: Allowance,
     pace: Pace,
     with_keys: bool = False,
+    beside: bool = False,
 ) -> Iterator[Batch]:
     """Read a slice's batches in its total order; the columns have the outputs' names.
 
     Yields at least one batch, which may be empty: it tells the schema. Lazy: holds one batch and
-    one query. In file order the query ends at a border of row groups once the reader is slow or
-    another one waits for a slot, and goes on when the reader has caught up and a slot is free; any
-    other order holds its query to the end.
+    one query; `beside` the caller, batches are read in a thread and two more are held. In file
+    order the query ends at a border of row groups once the reader is slow or another one waits for
+    a slot, and goes on when the reader has caught up and a slot is free; any other order holds its
+    query to the end.
 
     Raises ScanQueueFullError before the first batch; DatasetDamagedError, DatasetChangedError,
     SpillExceededError, QueryTimeoutError and ScanCancelledError at any.
     """
-    run = _Run(reader, dataset, wanted, text, allowance, pace)
+    run = _Run(reader, dataset, wanted, text, allowance, pace, beside)
     return run.file_order() if wanted.in_file_order else run.ordered(with_keys=with_keys)
 
 
@@ -130,14 +135,21 @@ class _Run:
     text: sql.TextTypes
     allowance: Allowance
     pace: Pace
+    beside: bool
     begun: bool = False
+    going_on_at: int | None = None
 
     def ordered(self, *, with_keys: bool) -> Iterator[Batch]:
         statement = sql.ordered(self.dataset, self.wanted, text=self.text, with_keys=with_keys)
+        base = 0 if statement.hidden else None
+        yield from self._beside(self._ordered(statement, base))
+
+    def _ordered(self, statement: sql.Statement, base: int | None) -> Iterator[Batch]:
         with self._slot(), self._open(statement) as rows:
             for batch in self._checked(rows):
                 self.begun = True
-                yield self._batch(batch, base=0 if statement.hidden else None)
+                yield self._batch(batch, base=base)
+                del batch
 
     def file_order(self) -> Iterator[Batch]:
         page = self.wanted.page
@@ -161,6 +173,7 @@ class _Run:
             if kept or not self.begun:
                 self.begun = True
                 yield batch.cut(skipped, skipped + kept)
+            del batch
             if left == 0:
                 return
 
@@ -175,32 +188,47 @@ class _Run:
 
     def _file(self, index: int, first: int, before: int) -> Iterator[Batch]:
         """Read one file from a row on, in as many queries as the reader's pace asks for."""
+        while True:
+            yield from self._beside(self._window(index, first, before))
+            if self.going_on_at is None:
+                return
+            first = self.going_on_at
+            self.pace.wait()
+
+    def _window(self, index: int, first: int, before: int) -> Iterator[Batch]:
+        """Read one file in one query, to its end or to where it is to go on (`going_on_at`)."""
         borders = list(accumulate(group.rows for group in self.dataset.files[index].row_groups))
         stop = borders[-1] if borders else 0
-        while True:
-            statement = sql.file_order(
-                self.dataset, self.wanted, text=self.text, file_index=index, first_row=first
-            )
-            paused = False
-            with self._slot(), self._open(statement) as rows:
-                place = first
-                for batch in self._checked(rows):
-                    was = place
-                    if not statement.hidden:
-                        place += batch.num_rows
-                    elif batch.num_rows:
-                        place = batch.columns[-1][-1].as_py() + 1
-                    yield self._batch(batch, base=before + (0 if statement.hidden else was))
-                    # Filtered rows may skip borders: any place will do, since few are read again.
-                    at_border = bool(statement.hidden) or any(was < b <= place for b in borders)
-                    # An empty batch is the end of the file: going on behind it would never end.
-                    paused = at_border and was < place < stop and self._should_pause()
-                    if paused:
-                        break
-            if not paused:
-                return
-            first = place
-            self.pace.wait()
+        self.going_on_at = None
+        statement = sql.file_order(
+            self.dataset, self.wanted, text=self.text, file_index=index, first_row=first
+        )
+        with self._slot(), self._open(statement) as rows:
+            place = first
+            for batch in self._checked(rows):
+                was = place
+                if not statement.hidden:
+                    place += batch.num_rows
+                elif batch.num_rows:
+                    place = batch.columns[-1][-1].as_py() + 1
+                made = self._batch(batch, base=before + (0 if statement.hidden else was))
+                del batch
+                yield made
+                del made
+                # Filtered rows may skip borders: any place will do, since few are read again. An
+                # empty batch is the end of the file: going on behind it would never end.
+                at_border = bool(statement.hidden) or any(was < b <= place for b in borders)
+                if at_border and was < place < stop and self._should_pause():
+                    self.going_on_at = place
+                    return
+
+    def _beside(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Read in a thread of its own, which ends with its query.
+
+        A thread that has run a query keeps some of the engine's memory until it ends; one that
+        waited for a slow reader would keep it all the time.
+        """
+        return ahead(batches, depth=_BATCHES_AHEAD) if self.beside else batches
 
     def _should_pause(self) -> bool:
         return self.pace.is_slow() or self.reader.slots.are_wanted
@@ -218,6 +246,7 @@ class _Run:
             _check(self.reader, self.dataset)
             empty = False
             yield batch
+            del batch
         if empty:
             yield pa.RecordBatch.from_pylist([], schema=rows.schema)
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from penstock.errors import (
     DatasetDamagedError,
     PenstockError,
+    QueryError,
     ScanCancelledError,
     SpillExceededError,
 )
@@ -16,6 +17,8 @@ VENDOR_ERRORS = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError)
 """What the engine raises: its own errors, and those that Arrow's stream wraps them in."""
 
 _PATH = re.compile(r"""["']?(?:[a-z0-9]+://|/)[^\s"']+["']?""")
+_TOO_LARGE = re.compile(r"Out of Range Error|Conversion Error: .*\bDECIMAL\(")
+"""What a sum, or a comparison of two numeric columns, says that has no type wide enough."""
 _LONGEST_REASON = 300
 
 
@@ -29,5 +32,10 @@ def translated(error: BaseException, *, dataset: str, spill_bytes: int) -> Penst
         return ScanCancelledError()
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in text:
         return SpillExceededError(limit=spill_bytes)
+    if _TOO_LARGE.search(text):
+        return QueryError(
+            "A number that this query makes has more than 38 digits, and no type holds it: sum or "
+            "compare fewer rows, or other columns."
+        )
     reason = _PATH.sub("the file", text).strip().split("\n", 1)[0]
     return DatasetDamagedError(dataset, reason=reason[:_LONGEST_REASON] or type(error).__name__)

@@ -139,6 +139,7 @@ class Rows:
             if batch is None:
                 return
             yield batch
+            del batch
 
     def __enter__(self) -> Self:
         return self

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from penstock.model.dataset import ColumnKind, Dataset
-from penstock.model.slice import AfterKeys, AfterRows, Page, Predicate, Slice
+from penstock.model.slice import AfterKeys, AfterRows, ColumnRef, Page, Predicate, Slice
 from penstock.reading.describe import PLACE
-from penstock.reading.sql.terms import Statement, Terms, TextTypes, identifier
+from penstock.reading.sql.predicates import behind
+from penstock.reading.sql.predicates import predicate as predicate_sql
+from penstock.reading.sql.terms import FILE, Statement, Terms, TextTypes
 
 
 def file_order(
@@ -33,7 +35,7 @@ def file_order(
     source = build.files([dataset.files[file_index].location])
     conditions = []
     if wanted.predicate is not None:
-        conditions.append(build.predicate(wanted.predicate))
+        conditions.append(predicate_sql(build, wanted.predicate))
     if first_row > 0:
         conditions.append(f"{PLACE} >= {first_row:d}")
     if stop_row is not None:
@@ -59,16 +61,16 @@ def ordered(dataset: Dataset, wanted: Slice, *, text: TextTypes, with_keys: bool
     read = f"SELECT {distinct}{', '.join(inner)} FROM {build.source(dataset)}"
     conditions = []
     if wanted.predicate is not None:
-        conditions.append(build.predicate(wanted.predicate))
+        conditions.append(predicate_sql(build, wanted.predicate))
     after = wanted.page.after
     if isinstance(after, AfterKeys):
-        conditions.append(build.behind(wanted.sort, after, place))
+        conditions.append(behind(build, wanted.sort, after, place))
     if conditions:
         read += f" WHERE {' AND '.join(conditions)}"
     if wanted.group:
         read += f" GROUP BY {', '.join(build.expression(column) for column in wanted.group)}"
     if wanted.having is not None:
-        read += f" HAVING {build.predicate(wanted.having)}"
+        read += f" HAVING {predicate_sql(build, wanted.having)}"
 
     shown = [build.shown(f"c{i}", output, text) for i, output in enumerate(wanted.outputs)]
     hidden = 0
@@ -91,7 +93,7 @@ def count(dataset: Dataset, predicate: Predicate | None) -> Statement:
     build = Terms(dataset.by_name)
     counted = f"SELECT count(*) FROM {build.source(dataset)}"
     if predicate is not None:
-        counted += f" WHERE {build.predicate(predicate)}"
+        counted += f" WHERE {predicate_sql(build, predicate)}"
     return build.statement(counted)
 
 
@@ -110,7 +112,7 @@ def profile(dataset: Dataset) -> Statement:
     build = Terms(dataset.by_name)
     wanted = []
     for column in dataset.columns:
-        name = identifier(column.source)
+        name = build.expression(ColumnRef(column.name))
         wanted += [f"count(*) - count({name})", f"approx_count_distinct({name})"]
         has_ends = column.kind not in NO_ENDS
         wanted += [
@@ -132,7 +134,7 @@ def _place(dataset: Dataset) -> str:
     for index, file in enumerate(dataset.files):
         cases.append(f"WHEN {index:d} THEN {before:d}")
         before += file.rows
-    return f"(CASE file_index {' '.join(cases)} END + {PLACE})"
+    return f"(CASE {FILE} {' '.join(cases)} END + {PLACE})"
 
 
 def _order(sql: str, *, descending: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The terms of a statement: expressions and predicates as SQL, and the values that they bind."""
+"""The terms of a statement: files and expressions as SQL, and the values that they bind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,29 +8,21 @@ from typing import assert_never
 
 from penstock.model.dataset import Column, Dataset
 from penstock.model.slice import (
-    AfterKeys,
     Aggregate,
-    And,
     Call,
     ColumnRef,
-    Compare,
     Constant,
     Expression,
-    InList,
-    IsBlank,
-    IsNull,
-    Like,
-    Not,
-    OnDay,
-    Or,
+    FunctionName,
     Output,
-    Predicate,
-    SortKey,
-    TextMatch,
-    TextOperator,
-    Truth,
     Value,
 )
+
+FLOATS = ("FLOAT", "DOUBLE")
+"""The engine's types that hold NaN."""
+
+FILE = "file_index"
+"""The engine's own name for a file's place among those that are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +65,15 @@ class Terms:
 
     def files(self, locations: Sequence[str]) -> str:
         """Read these files, in this order."""
-        return f"read_parquet({self.bind(list(locations))}, hive_partitioning = false)"
+        read = f"read_parquet({self.bind(list(locations))}, hive_partitioning = false)"
+        names = [column.source for column in self.columns.values()]
+        if any(_hides_file(name) for name in names):
+            read += f" AS stored({', '.join(identifier(_freed(name)) for name in names)})"
+        return read
 
-    def _column(self, name: str) -> str:
-        return identifier(self.columns[name].source)
+    def column(self, name: str) -> str:
+        """Name a column as the engine does."""
+        return identifier(_freed(self.columns[name].source))
 
     def shown(self, sql: str, output: Output, text: TextTypes) -> str:
         """Turn what the format can't hold into text."""
@@ -96,16 +93,28 @@ class Terms:
         """Write an expression."""
         match wanted:
             case ColumnRef(name):
-                return self._column(name)
+                return self.column(name)
             case Constant(value, type_name):
                 return self._constant(value, type_name)
             case Call(function, arguments):
-                return f"{function}({', '.join(self.expression(item) for item in arguments)})"
+                first, *rest = arguments
+                written = [self._first(first, function), *map(self.expression, rest)]
+                call = f"{function}({', '.join(written)})"
+                # The engine's optimiser rewrites comparisons of date_trunc, wrongly for nulls and
+                # for dates cut to hours; greatest of one argument hides it and changes nothing.
+                return f"greatest({call})" if function == "date_trunc" else call
             case Aggregate(function, argument, distinct):
                 inside = "*" if argument is None else self.expression(argument)
                 return f"{function}({'DISTINCT ' if distinct else ''}{inside})"
             case _:
                 assert_never(wanted)
+
+    def _first(self, wanted: Expression, function: FunctionName) -> str:
+        sql = self.expression(wanted)
+        # In a type of its own width an integer's least value has no positive one, and the engine
+        # rounds integers past their type's end.
+        widens = function in {"abs", "round"} and self.is_integer(wanted)
+        return f"CAST({sql} AS HUGEINT)" if widens else sql
 
     def _constant(self, value: Value | None, type_name: str | None) -> str:
         if value is None:
@@ -114,98 +123,35 @@ class Terms:
             return self.bind(_engine_value(value))
         return f"CAST({self.bind(_engine_value(value))} AS {type_name})"
 
-    def predicate(self, wanted: Predicate) -> str:
-        """Write a predicate."""
+    def is_integer(self, wanted: Expression) -> bool:
+        """Whether an expression is an integer of any width."""
         match wanted:
-            case Compare(left, operator, right):
-                return f"({self.expression(left)} {operator} {self.expression(right)})"
-            case InList(left, items, negated):
-                tested = self.expression(left)
-                listed = ", ".join(self.expression(item) for item in items)
-                return f"({tested} {'NOT ' if negated else ''}IN ({listed}))"
-            case TextMatch(left, operator, value):
-                return self._text_match(self.expression(left), operator, value)
-            case Like(left, pattern, negated):
-                return f"({'NOT ' if negated else ''}{self._like(left, pattern)})"
-            case IsNull(left, negated):
-                return f"({self.expression(left)} IS {'NOT ' if negated else ''}NULL)"
-            case IsBlank(left, negated):
-                return self._blank(left, negated=negated)
-            case OnDay(left, day):
-                return self._on_day(left, day)
-            case And(items):
-                return self._joined(" AND ", items, empty="true")
-            case Or(items):
-                return self._joined(" OR ", items, empty="false")
-            case Not(item):
-                return f"(NOT {self.predicate(item)})"
-            case Truth(item):
-                return f"({self.expression(item)})"
+            case ColumnRef(name):
+                return self.columns[name].kind == "integer"
+            case Call(function, arguments):
+                return function == "length" or all(self.is_integer(item) for item in arguments)
+            case Aggregate(function, argument):
+                return function == "count" or (
+                    function != "avg" and argument is not None and self.is_integer(argument)
+                )
+            case Constant(value):
+                return isinstance(value, int)
             case _:
                 assert_never(wanted)
 
-    def _joined(self, word: str, items: Sequence[Predicate], *, empty: str) -> str:
-        return f"({word.join(self.predicate(item) for item in items)})" if items else empty
-
-    def _text_match(self, tested: str, operator: TextOperator, value: str) -> str:
-        match operator:
-            case "contains":
-                return f"contains({tested}, {self.bind(value)})"
-            case "icontains":
-                return f"contains(lower({tested}), lower({self.bind(value)}))"
-            case "startswith":
-                return f"starts_with({tested}, {self.bind(value)})"
-            case "endswith":
-                return f"ends_with({tested}, {self.bind(value)})"
+    def is_float(self, wanted: Expression) -> bool:
+        """Whether an expression may be NaN."""
+        match wanted:
+            case ColumnRef(name):
+                return self.columns[name].kind == "float"
+            case Constant(_, type_name):
+                return type_name in FLOATS
+            case Call(_, arguments):
+                return any(self.is_float(item) for item in arguments)
+            case Aggregate(function, argument):
+                return argument is not None and function != "count" and self.is_float(argument)
             case _:
-                assert_never(operator)
-
-    def _like(self, left: Expression, pattern: str) -> str:
-        tested = self.expression(left)
-        if "_" not in pattern:
-            return f"{tested} LIKE {self.bind(pattern)}"
-        # The engine's LIKE goes back and forth over `%_a%_a%_a…`, for years and without heeding an
-        # interrupt; its regular expressions take linear time.
-        return f"regexp_full_match({tested}, {self.bind(_regular(pattern))})"
-
-    def _blank(self, left: ColumnRef, *, negated: bool) -> str:
-        name = self._column(left.name)
-        if self.columns[left.name].kind != "text":
-            return f"({name} IS {'NOT ' if negated else ''}NULL)"
-        if negated:
-            return f"({name} IS NOT NULL AND {name} <> '')"
-        return f"({name} IS NULL OR {name} = '')"
-
-    def _on_day(self, left: ColumnRef, day: date) -> str:
-        name = self._column(left.name)
-        column = self.columns[left.name]
-        start = f"CAST({self.bind(day.isoformat())} AS DATE)"
-        if column.kind == "date":
-            return f"({name} = {start})"
-        # The bounds have the column's own type, so that row groups are skipped by statistics.
-        end = f"CAST({self.bind(day.isoformat())} AS DATE) + INTERVAL 1 DAY"
-        bounds = [f"CAST(CAST({sql} AS TIMESTAMP) AS {column.type_name})" for sql in (start, end)]
-        return f"({name} >= {bounds[0]} AND {name} < {bounds[1]})"
-
-    def behind(self, sort: Sequence[SortKey], after: AfterKeys, place: str) -> str:
-        """Keep the rows that come after these keys: nulls are last both ways."""
-        if not sort:
-            return f"({place} > {after.place:d})"
-        key, rest = sort[0], AfterKeys(after.keys[1:], after.place)
-        last = after.keys[0]
-        tested = self.expression(key.by)
-        if last is None:
-            return f"({tested} IS NULL AND {self.behind(sort[1:], rest, place)})"
-        type_name = self._type_of(key.by)
-        later = f"({tested} {'<' if key.descending else '>'} CAST({self.bind(last)} AS {type_name})"
-        later += f" OR {tested} IS NULL)"
-        same = f"{tested} = CAST({self.bind(last)} AS {type_name})"
-        return f"({later} OR ({same} AND {self.behind(sort[1:], rest, place)}))"
-
-    def _type_of(self, by: ColumnRef | Aggregate) -> str:
-        if isinstance(by, Aggregate):
-            raise TypeError("an aggregate has no cursor of keys")
-        return self.columns[by.name].type_name
+                assert_never(wanted)
 
 
 def _engine_value(value: Value) -> object:
@@ -220,9 +166,13 @@ def _engine_value(value: Value) -> object:
     return str(value)
 
 
-def _regular(pattern: str) -> str:
-    wild = {"%": ".*", "_": "."} | {special: f"\\{special}" for special in r"\.+*?()|[]{}^$"}
-    return "(?s)" + "".join(wild.get(character, character) for character in pattern)
+def _hides_file(name: str) -> bool:
+    return name.lower() == FILE
+
+
+def _freed(name: str) -> str:
+    """Rename a stored column that would hide the engine's own one."""
+    return f"{name} as stored" if _hides_file(name) else name
 
 
 def identifier(name: str) -> str:
