@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("without-timings", deadline=None)
+settings.load_profile("without-timings")
 
 
 @pytest.fixture(scope="session")

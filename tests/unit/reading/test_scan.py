@@ -166,6 +166,7 @@ def test_pages_cut_the_answer_where_python_would(
     limit: int | None,
     offset: int,
     after: AfterKeys | AfterRows | None,
+    *,
     filtered: bool,
 ) -> None:
     page = Page(limit=limit, offset=offset, after=after)
@@ -189,9 +190,7 @@ def test_pages_of_a_sorted_answer_join_without_a_gap(reader: Reader, things: Dat
     paged: list[int] = []
     after: AfterKeys | None = None
     for _ in range(6):
-        page = Slice(
-            outputs=wanted.outputs, sort=wanted.sort, page=Page(limit=900, after=after)
-        )
+        page = Slice(outputs=wanted.outputs, sort=wanted.sort, page=Page(limit=900, after=after))
         batches = list(read(reader, things, page, with_keys=True))
         paged += numbers(iter(batches))
         after = batches[-1].position(batches[-1].rows.num_rows - 1)
