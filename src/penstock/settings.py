@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
 
-    scan_slots: int = Field(default=8, ge=1)
+    scan_slots: int = Field(default=4, ge=1)
     """Queries that run at once; connections are not bounded by it."""
     scan_queue: int = Field(default=64, ge=0)
     """Requests that may wait for a slot before the next one is a 503."""

@@ -45,22 +45,6 @@ UNREADABLE = {"PARQUET-1481.parquet"}
 SERVED = [name for name in FILES if name not in UNREADABLE]
 FORMATS = ["csv", "json", "ndjson", "parquet", "arrow"]
 
-NESTED = [
-    "datapage_v2.snappy.parquet",
-    "list_columns.parquet",
-    "nested_lists.snappy.parquet",
-    "nested_maps.snappy.parquet",
-    "null_list.parquet",
-    "nulls.snappy.parquet",
-]
-UNSTEADY = pytest.mark.xfail(
-    strict=False, reason="Arrow sends what lies under a null within nested values: other bytes"
-)
-COLUMNAR = [
-    *((name, "parquet") for name in SERVED),
-    *(pytest.param(name, "arrow", marks=UNSTEADY if name in NESTED else ()) for name in SERVED),
-]
-
 Row = dict[str, Any]
 
 
@@ -232,7 +216,8 @@ def cells_of(record: list[str], schema: pa.Schema) -> Row:
     return row
 
 
-@pytest.mark.parametrize(("name", "extension"), COLUMNAR)
+@pytest.mark.parametrize("extension", ["parquet", "arrow"])
+@pytest.mark.parametrize("name", SERVED)
 def test_parquet_and_arrow_hold_what_pyarrow_reads(
     client: httpx.Client, read: Callable[[str], pa.Table], name: str, extension: str
 ) -> None:
@@ -302,7 +287,6 @@ def under_a_null(garbage: int) -> pa.Table:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="formats/arrow.py cleans what lies under outer nulls alone")
 @pytest.mark.parametrize("column", ["list", "struct", "map"])
 def test_equal_values_are_equal_bytes_in_arrow_too(column: str) -> None:
     one, other = (under_a_null(garbage).select([column]) for garbage in (7, 9))

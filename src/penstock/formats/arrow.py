@@ -27,13 +27,14 @@ def encode(batches: Iterable[pa.RecordBatch], schema: pa.Schema, style: Style) -
 
 
 def _clean(column: pa.Array) -> pa.Array:
-    """Copy a column with nulls, for whatever was in memory under them would be sent."""
+    """Copy what lies under nulls or beside a slice out of a column: it would be sent, too."""
     kind = column.type
-    if pa.types.is_struct(kind) and len(kind) and column.null_count:
+    if pa.types.is_struct(kind) and len(kind):
         children = [_clean(child) for child in column.flatten()]
         return pa.StructArray.from_arrays(children, fields=list(kind), mask=column.is_null())
-    if column.null_count == 0 and not pa.types.is_boolean(kind):
-        return column
+    if column.null_count == 0 and not (pa.types.is_boolean(kind) or pa.types.is_nested(kind)):
+        is_whole = column.nbytes == column.get_total_buffer_size()
+        return column if is_whole else pa.concat_arrays([column])
     try:
         return pc.take(column, pa.array(range(len(column)), pa.int32()), boundscheck=False)
     except pa.ArrowNotImplementedError:  # views, whose nulls lead nowhere, and unions

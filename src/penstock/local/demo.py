@@ -16,7 +16,7 @@ from penstock.local.private import set_private
 from penstock.model.tenant import Tenant
 from penstock.reading.engine.convert_parquet import write_parquet
 
-VERSION = 1
+VERSION = 2
 """Counts up whenever the demo data change: older ones are then replaced at the next start."""
 
 PRIVATE = {"demo": "premium-pay"}
@@ -31,8 +31,8 @@ _DATASETS: Mapping[str, Mapping[str, Callable[[], Iterator[pa.Table]]]] = {
         "planning-application": demo_planning.planning_application,
         "premium-pay": demo_planning.premium_pay,
     },
-    "river": {"river-level": demo_water.river_level, "station": demo_water.station},
-    "harbour": {"ship-arrival": demo_water.ship_arrival},
+    "demo-river": {"river-level": demo_water.river_level, "station": demo_water.station},
+    "demo-harbour": {"ship-arrival": demo_water.ship_arrival},
 }
 
 
@@ -44,8 +44,8 @@ def demo_tenants() -> list[Tenant]:
             hosts=("localhost", "127.0.0.1", "[::1]"),
             title="Corve Vale Planning (demo)",
         ),
-        Tenant(id="river", hosts=("river.localhost",), title="Elver River Watch (demo)"),
-        Tenant(id="harbour", hosts=("harbour.localhost",), title="Sedgeness Harbour (demo)"),
+        Tenant(id="demo-river", hosts=("river.localhost",), title="Elver River Watch (demo)"),
+        Tenant(id="demo-harbour", hosts=("harbour.localhost",), title="Sedgeness Harbour (demo)"),
     ]
 
 

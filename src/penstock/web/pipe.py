@@ -11,7 +11,7 @@ from pathlib import Path
 from penstock.errors import ScanCancelledError
 
 _HELD_BYTES = 2_097_152
-_PATIENCE_SECONDS = 0.1
+_PATIENCE_SECONDS = 0.03
 _LOOK_SECONDS = 0.1
 
 

@@ -16,8 +16,8 @@ from penstock.model.dataset import is_dataset_name
 
 DATASETS = {
     "demo": ["conservation-area", "organisation", "planning-application", "premium-pay"],
-    "harbour": ["ship-arrival"],
-    "river": ["river-level", "station"],
+    "demo-harbour": ["ship-arrival"],
+    "demo-river": ["river-level", "station"],
 }
 
 
@@ -97,19 +97,19 @@ def test_one_dataset_is_nested_and_one_is_private(home: Path) -> None:
 
 
 def test_the_river_has_levels_that_are_null_and_such_that_are_no_number(home: Path) -> None:
-    table = pq.read_table(file_of(home, "river", "river-level"))
+    table = pq.read_table(file_of(home, "demo-river", "river-level"))
     levels = table["level-metres"].to_pylist()
     assert any(level is None for level in levels)
     assert any(level is not None and math.isnan(level) for level in levels)
     assert table["measured-at"][0].as_py() == dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
-    stations = pq.read_table(file_of(home, "river", "station"))["station"].to_pylist()
+    stations = pq.read_table(file_of(home, "demo-river", "station"))["station"].to_pylist()
     assert set(table["station"].to_pylist()) == set(stations)
 
 
 def test_the_same_bytes_are_made_again_after_an_interruption(home: Path, tmp_path: Path) -> None:
     ensure_demo(tmp_path)
     assert digests(tmp_path) == digests(home)
-    broken = file_of(tmp_path, "river", "station")
+    broken = file_of(tmp_path, "demo-river", "station")
     broken.unlink()
     broken.with_name(".station.parquet.tmp").write_bytes(b"half")
     ensure_demo(tmp_path)
@@ -125,7 +125,7 @@ def test_what_is_there_isnt_made_again(home: Path) -> None:
 def test_demo_data_of_an_older_version_are_replaced(home: Path, tmp_path: Path) -> None:
     ensure_demo(tmp_path)
     (tmp_path / "demo-version.txt").write_text("0\n")
-    old = file_of(tmp_path, "river", "station")
+    old = file_of(tmp_path, "demo-river", "station")
     old.write_bytes(b"old")
     ensure_demo(tmp_path)
     assert digests(tmp_path) == digests(home)

@@ -42,7 +42,8 @@ class Engine:
             f"memory_limit = '{memory_bytes}B'",
             f"threads = {threads}",
             f"max_temp_directory_size = '{spill_bytes}B'",
-            "TimeZone = 'UTC'",
+            # Each query has a connection of its own, which would begin with the machine's zone.
+            "GLOBAL TimeZone = 'UTC'",
             "parquet_metadata_cache = true",
             "enable_external_file_cache = false",
             "enable_progress_bar = false",

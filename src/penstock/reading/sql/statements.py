@@ -53,7 +53,8 @@ def ordered(dataset: Dataset, wanted: Slice, *, text: TextTypes, with_keys: bool
     build = Terms(dataset.by_name)
     has_place = not (wanted.grouped or wanted.distinct)
     place = _place(dataset)
-    inner = [f"{build.expression(o.source)} AS c{i}" for i, o in enumerate(wanted.outputs)]
+    output_sql = build.expression if has_place else build.merged
+    inner = [f"{output_sql(output.source)} AS c{i}" for i, output in enumerate(wanted.outputs)]
     inner += [f"{build.expression(key.by)} AS k{i}" for i, key in enumerate(wanted.sort)]
     if has_place:
         inner.append(f"{place} AS place")

@@ -89,6 +89,11 @@ class Terms:
             case _:
                 return sql
 
+    def merged(self, wanted: ColumnRef | Aggregate) -> str:
+        """Write what groups and distinct rows hold: of -0.0 and 0.0, one value there, it is 0.0."""
+        sql = self.expression(wanted)
+        return f"({sql} + 0)" if self.is_float(wanted) else sql
+
     def expression(self, wanted: Expression) -> str:
         """Write an expression."""
         match wanted:
