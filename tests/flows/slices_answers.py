@@ -60,21 +60,17 @@ def read_csv(body: bytes, outputs: Sequence[Output], table: Table) -> Rows:
 
 
 def difference(expected: Rows, got: Rows, asked: Asked, *, exact: bool) -> str | None:
-    """Say where two answers differ, or None; not `exact`: of a format without NaN and infinities.
-
-    Where -0.0 and 0.0 are one value, in groups and distinct rows, either may stand for both.
-    """
-    signed = asked.group is None and not asked.distinct
+    """Say where two answers differ; not `exact`: of a format without NaN and infinities."""
     if len(expected) != len(got):
         return f"{len(expected)} rows were expected and {len(got)} came"
     for place, (wanted, came) in enumerate(zip(expected, got, strict=True)):
         for output, left, right in zip(asked.outputs, wanted, came, strict=True):
-            if not _same(left, right, inexact=output.inexact, exact=exact, signed=signed):
+            if not _same(left, right, inexact=output.inexact, exact=exact):
                 return f"row {place}, {output.name!r}: {left!r} was expected and {right!r} came"
     return None
 
 
-def _same(left: Any, right: Any, *, inexact: bool, exact: bool, signed: bool) -> bool:
+def _same(left: Any, right: Any, *, inexact: bool, exact: bool) -> bool:
     if isinstance(left, float):
         if not exact and not math.isfinite(left):
             return right is None
@@ -84,8 +80,7 @@ def _same(left: Any, right: Any, *, inexact: bool, exact: bool, signed: bool) ->
             return math.isnan(left) and math.isnan(right)
         if inexact:
             return math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-9)
-        same_sign = math.copysign(1, left) == math.copysign(1, right)
-        return left == right and (same_sign or not signed)
+        return left == right and math.copysign(1, left) == math.copysign(1, right)
     return bool(left == right) and (left is None) == (right is None)
 
 

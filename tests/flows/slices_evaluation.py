@@ -210,6 +210,9 @@ def _evaluated(rows: Sequence[Row], asked: Asked) -> list[tuple[Any, ...]]:
     for by, descending in reversed(asked.sort):
         answer = _sorted(answer, lambda pair, of=by: _sort_value(pair, of, asked), descending)  # type: ignore[misc]  # the same
     total = [values for values, _ in answer]
+    if asked.group is not None or asked.distinct:
+        # -0.0 and 0.0 are one value there, and it is written 0.0.
+        total = [tuple(v + 0.0 if isinstance(v, float) else v for v in row) for row in total]
     end = None if asked.limit is None else asked.offset + asked.limit
     return total[asked.offset : end]
 

@@ -1,104 +1,38 @@
 """Faults: whatever breaks while an answer is made, no client takes a part for the whole."""
 
-import json
-import random
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from tests.conftest import missing
 from tests.flows.faulty_parts import Fault
-from tests.flows.raw_exchange import Connection, Exchange, ask
-from tests.flows.service import Service, serving
+from tests.flows.faulty_service import SECRET, Faulty, assert_visible, damaged, faulty_service
 
 from penstock import errors
 from penstock.errors import PenstockError
 from penstock.web.problems import status_of
 
 BATCHES = 5
-BATCH_ROWS = 32
-GROUP_BATCHES = 40
 FORMATS = ["csv", "json", "ndjson", "parquet", "arrow"]
 CODINGS = ["identity", "gzip", "zstd"]
-SECRET = "what the log alone may tell"
-
-
-def fat_table(batches: int) -> pa.Table:
-    """Batches of 320 KB that hardly compress, so that each one reaches the client by itself."""
-    chance = random.Random(1)
-    rows = batches * BATCH_ROWS
-    texts = [chance.randbytes(5000).hex() for _ in range(rows)]
-    return pa.table({"n": pa.array(range(rows), pa.int64()), "text": texts})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Faulty:
-    """A service, what goes wrong in it, and what it sends when nothing does."""
-
-    service: Service
-    fault: Fault
-    truth: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    turns: Iterator[int] = field(default_factory=count)
-
-    def new_target(self, extension: str) -> str:
-        """Spell a query that nobody asked yet, so that nothing is known of its answer."""
-        return f"/fat.{extension}?n__gte=-{next(self.turns)}"
-
-    def ask(
-        self,
-        target: str,
-        coding: str = "identity",
-        *,
-        headers: Mapping[str, str] | None = None,
-        version: str = "1.1",
-    ) -> Exchange:
-        sent = {"Accept-Encoding": coding} | dict(headers or {})
-        return ask(self.service.port, target, headers=sent, version=version)
-
-    def whole(self, extension: str, coding: str) -> bytes:
-        """All the bytes there are, under every spelling of the query."""
-        if (extension, coding) not in self.truth:
-            self.fault.clear()
-            faultless = self.ask(self.new_target(extension), coding)
-            assert (faultless.status, faultless.whole) == (200, True)
-            self.truth[extension, coding] = faultless.body
-        return self.truth[extension, coding]
-
-    def receipt_state(self, exchange: Exchange) -> object:
-        receipt = ask(self.service.port, f"/-/receipts/{exchange.headers['download-id']}")
-        return json.loads(receipt.body)["state"]
-
-
-def faulty_service(folder: Path, **settings: object) -> Iterator[Faulty]:
-    data = folder / "data"
-    data.mkdir()
-    pq.write_table(fat_table(BATCHES), data / "fat.parquet", row_group_size=2 * BATCH_ROWS)
-    fault = Fault()
-    with serving(
-        data, home=folder / "home", adapt=fault.adapt, batch_rows=BATCH_ROWS, **settings
-    ) as service:
-        yield Faulty(service=service, fault=fault)
 
 
 @pytest.fixture(scope="module")
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
     """Every answer is larger than a spool."""
-    yield from faulty_service(tmp_path_factory.mktemp("streaming"), spool_bytes=100_000)
+    folder = tmp_path_factory.mktemp("streaming")
+    with faulty_service(folder, batches=BATCHES, group_batches=2, spool_bytes=100_000) as faulty:
+        yield faulty
 
 
 @pytest.fixture(scope="module")
 def spooling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
     """Every answer fits into a spool."""
-    yield from faulty_service(tmp_path_factory.mktemp("spooling"))
-
-
-def damaged() -> BaseException:
-    return errors.DatasetDamagedError("fat", reason=SECRET)
+    folder = tmp_path_factory.mktemp("spooling")
+    with faulty_service(folder, batches=BATCHES, group_batches=2, spool_bytes=50_000_000) as faulty:
+        yield faulty
 
 
 def faults_at(fault: Fault, batch: int) -> list[Callable[[], None]]:
@@ -107,18 +41,6 @@ def faults_at(fault: Fault, batch: int) -> list[Callable[[], None]]:
     if batch < BATCHES:
         failing.append(lambda: fault.replace_file(batch))
     return failing
-
-
-def assert_visible(exchange: Exchange, truth: bytes) -> None:
-    """A 5xx problem, or the beginning of the truth on a connection that broke."""
-    if exchange.status >= 500:
-        assert exchange.whole
-        assert exchange.problem["status"] == exchange.status
-        assert "download-id" not in exchange.headers
-    else:
-        assert exchange.status == 200
-        assert not exchange.whole
-        assert truth.startswith(exchange.body)
 
 
 @pytest.mark.parametrize("coding", CODINGS)
@@ -312,62 +234,3 @@ def test_curl_says_that_a_transfer_broke(
         missing("curl is not installed")
     assert ended.returncode in (18, 56), ended.stderr  # partial file, receive failure
     assert truth.startswith(file.read_bytes())
-
-
-@pytest.fixture(scope="module")
-def stalling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """The answer is larger than what fits into memory and sockets on its way."""
-    folder = tmp_path_factory.mktemp("stalling")
-    data = folder / "data"
-    data.mkdir()
-    pq.write_table(fat_table(100), data / "fat.parquet", row_group_size=GROUP_BATCHES * BATCH_ROWS)
-    fault = Fault()
-    with serving(
-        data,
-        home=folder / "home",
-        adapt=fault.adapt,
-        batch_rows=BATCH_ROWS,
-        spool_bytes=100_000,
-    ) as service:
-        yield Faulty(service=service, fault=fault)
-
-
-def stalled(faulty: Faulty, target: str, **headers: str) -> Connection:
-    """A client that doesn't read."""
-    return Connection(faulty.service.port, target, headers=headers, slow=True)
-
-
-@pytest.mark.parametrize("batch", [38, 60, 100])
-def test_a_slow_reader_gets_what_was_read_and_then_the_break(stalling: Faulty, batch: int) -> None:
-    truth = stalling.whole("csv", "identity")
-    stalling.fault.fail(batch, damaged)
-    # Without a filter, the query goes on to the end of its row group.
-    connection = stalled(stalling, f"/fat.csv?_null=none-{batch}")
-    connection.take(1000)
-    if batch < GROUP_BATCHES:
-        # Within the first row group, the fault comes while the reader stands still.
-        assert stalling.fault.struck.wait(20)
-    exchange = connection.rest()
-    assert exchange.status == 200
-    assert_visible(exchange, truth)
-    assert len(exchange.body) > (batch - 4) * len(truth) // 101
-
-
-@pytest.mark.parametrize("batch", [60, 100])
-def test_a_parquet_file_that_breaks_off_has_no_end(stalling: Faulty, batch: int) -> None:
-    truth = stalling.whole("parquet", "identity")
-    stalling.fault.fail(batch, damaged)
-    exchange = stalling.ask(stalling.new_target("parquet"))
-    assert exchange.status == 200
-    assert_visible(exchange, truth)
-    assert len(exchange.body) < len(truth)
-
-
-def test_a_slow_reader_gets_the_same_bytes_as_a_quick_one(stalling: Faulty) -> None:
-    truth = stalling.whole("csv", "identity")
-    stalling.fault.clear()
-    connection = stalled(stalling, stalling.new_target("csv"))
-    connection.take(1000)
-    exchange = connection.rest()
-    assert exchange.whole
-    assert exchange.body == truth

@@ -4,11 +4,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,59 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.flows.raw_exchange import Connection
+from tests.flows.serve_process import command, environment, started
 
 PROMISED_SECONDS = 3.0
 NOISE_SECONDS = 4.0
 SLOW = " OR ".join(f"t LIKE '%_a%_a%_a{number}x'" for number in range(60))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    """A started service, and what it printed until it took requests."""
-
-    process: subprocess.Popen[str]
-    port: int
-    banner: str
-
-    def interrupted(self, how: signal.Signals = signal.SIGINT) -> tuple[int, float, str]:
-        """End it with a signal: exit code, seconds, and what else it said."""
-        began = time.monotonic()
-        self.process.send_signal(how)
-        _, said = self.process.communicate(timeout=PROMISED_SECONDS + 20)
-        return self.process.returncode, time.monotonic() - began, said
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "penstock", "serve", *arguments]
-
-
-def environment(home: Path) -> dict[str, str]:
-    return os.environ | {"PENSTOCK_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-
-
-@contextmanager
-def started(path: Path, *, home: Path) -> Iterator[Running]:
-    process = subprocess.Popen(
-        command(str(path), "--port", "0"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(home),
-    )
-    try:
-        assert process.stdout is not None
-        lines: list[str] = []
-        for line in process.stdout:
-            lines.append(line)
-            if "Ctrl-C" in line:
-                break
-        banner = "".join(lines)
-        assert "Ctrl-C" in banner, process.communicate()[1]
-        port = int(banner.split("http://localhost:")[1].split("/")[0])
-        yield Running(process=process, port=port, banner=banner)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture(scope="module")
