@@ -72,7 +72,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        # An event loop that has bytes left for a client that doesn't read may wait for it at its end.
+        # A loop that has bytes left for a client that doesn't read would wait for it.
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
