@@ -44,7 +44,6 @@ class Engine:
             f"max_temp_directory_size = '{spill_bytes}B'",
             # Each query has a connection of its own, which would begin with the machine's zone.
             "GLOBAL TimeZone = 'UTC'",
-            "parquet_metadata_cache = true",
             "enable_external_file_cache = false",
             "enable_progress_bar = false",
             f"allowed_directories = [{allowed}]",
