@@ -13,6 +13,7 @@ from penstock.reading.describe import describe_file
 from penstock.reading.engine import Allowance, Engine
 from penstock.reading.scan import Reader
 from penstock.reading.slots import ScanSlots
+from penstock.reading.workers import Workers
 
 
 @contextmanager
@@ -35,14 +36,17 @@ def reader_over(
         threads=2,
         spill_bytes=spill_bytes,
     )
+    workers = Workers(threads=2)
     try:
         yield Reader(
             engine=engine,
             slots=ScanSlots(slots=slots, queue=4, wait_seconds=0.3),
+            workers=workers,
             is_stored=is_stored,
             batch_rows=batch_rows,
         )
     finally:
+        workers.close()
         engine.close()
 
 

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     """Temporary space for sorts, groups and distinct rows, all running ones together."""
     engine_memory_bytes: int = Field(default=160_000_000, ge=64_000_000)
     engine_threads: int = Field(default=1, ge=1)
+    encode_threads: int = Field(default=2, ge=1)
+    """Threads that write batches as text, shared by all downloads."""
     limit_rows: int | None = Field(default=None, ge=1)
     """The `_limit` of a URL that has none; None sends all rows."""
     url_bytes: int = Field(default=8192, ge=256)

@@ -23,6 +23,7 @@ from penstock.query import QueryLimits
 from penstock.reading.engine import Engine
 from penstock.reading.scan import Reader
 from penstock.reading.slots import ScanSlots
+from penstock.reading.workers import Workers
 from penstock.settings import Settings
 from penstock.web.resources import Resources
 from penstock.web.spools import Spools
@@ -87,6 +88,8 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
             spill_bytes=settings.sort_spill_bytes,
         )
         stack.callback(engine.close)
+        workers = Workers(threads=settings.encode_threads)
+        stack.callback(workers.close)
         keys = SqliteKeys(database_path(home), now=utc_now)
         stack.callback(keys.close)
         receipts = SqliteReceipts(database_path(home), now=utc_now)
@@ -113,6 +116,7 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
                     queue=settings.scan_queue,
                     wait_seconds=settings.scan_wait_seconds,
                 ),
+                workers=workers,
                 is_stored=catalog.is_stored,
                 batch_rows=settings.batch_rows,
             ),

@@ -33,6 +33,14 @@ class Encode(Protocol):
         ...
 
 
+class Body(Protocol):
+    """One batch in, its bytes out."""
+
+    def __call__(self, batch: pa.RecordBatch, style: Style) -> bytes:
+        """Write a batch's rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
     """A file whose batches can be written apart, in any order and by several threads at once.
@@ -42,10 +50,31 @@ class Pieces:
 
     head: Callable[[pa.Schema, Style], bytes]
     """Raises UnrepresentableError if the format can't hold a column's type."""
-    body: Callable[[pa.RecordBatch, Style], bytes]
+    body: Body
     """Depends on the batch and the style alone, and holds nothing of a batch afterwards."""
     separator: bytes = b""
     tail: bytes = b""
+
+    def file(self, schema: pa.Schema, style: Style, bodies: Iterable[bytes]) -> Iterator[bytes]:
+        """Give the pieces of a file, at least one for each of `bodies`, which are in order.
+
+        Its first step pulls the first body before anything is yielded, so that a failure there is
+        known before the first byte. Holds one body.
+        """
+        before = self.head(schema, style)
+        begun = False
+        for body in bodies:
+            if begun and body:
+                before += self.separator
+            begun = begun or bool(body)
+            if before:
+                yield before
+            yield body
+            # Not held while the next one is waited for: a reader may be slow.
+            del body
+            before = b""
+        if before + self.tail:
+            yield before + self.tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +95,6 @@ class Format:
     compressible: bool = True
     """Whether content coding gains anything."""
     pieces: Pieces | None = None
-    """Set where `encode` does no more than to join these."""
+    """Set where `encode` makes a file of these, one batch after the other."""
     encoding_version: int = 1
     """Part of every ETag: raise it when the same rows give other bytes."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 import pyarrow as pa
@@ -54,14 +55,16 @@ def encode_batches(
     *,
     written: Format,
     style: Style,
-    batch_rows: int,
+    reader: Reader,
+    pace: Pace,
     tally: Tally,
     caps: Caps,
 ) -> Generator[bytes]:
     """Encode a scan's batches and tally what goes by; the bytes depend on the rows alone.
 
-    Lazy: holds one batch. Raises BudgetExceededError in place of what would cross a cap, and
-    UnrepresentableError before the first piece.
+    Lazy. Batches that can be written apart are written side by side: one is held for each worker,
+    and just one for a slow reader. Raises BudgetExceededError in place of what would cross a cap,
+    and UnrepresentableError before the first piece.
     """
     counted = _rows(within_rows(batches, max_rows=caps.rows), tally)
     first = next(counted)
@@ -69,8 +72,13 @@ def encode_batches(
     rows: Iterator[pa.RecordBatch] = chain(iter([first]), counted)
     del first
     if written.binary:
-        rows = even(rows, rows=batch_rows)
-    pieces = written.encode(rows, schema, style)
+        rows = even(rows, rows=reader.batch_rows)
+    if written.pieces is None:
+        pieces = written.encode(rows, schema, style)
+    else:
+        write = partial(written.pieces.body, style=style)
+        bodies = reader.workers.in_order(write, rows, may_run_ahead=lambda: not pace.is_slow())
+        pieces = written.pieces.file(schema, style, bodies)
     yield from tally.counted(within_bytes(pieces, max_bytes=caps.size_bytes))
 
 
@@ -86,10 +94,10 @@ def encoded(
     tally: Tally,
     caps: Caps,
 ) -> Generator[bytes]:
-    """Read and encode a slice; the read goes on in a thread of its own while a batch is encoded.
+    """Read and encode a slice; the read goes on in a thread of its own while batches are encoded.
 
-    Holds three batches: one in the read, one between the threads, one in the encoder. Raises what
-    `scan` and `encode_batches` raise.
+    Holds two batches in the read and between the threads, and those of `encode_batches`. Raises
+    what `scan` and `encode_batches` raise.
     """
     batches = scan(
         reader,
@@ -104,7 +112,8 @@ def encoded(
         batches,
         written=written,
         style=style,
-        batch_rows=reader.batch_rows,
+        reader=reader,
+        pace=pace,
         tally=tally,
         caps=caps,
     )

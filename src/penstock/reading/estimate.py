@@ -58,7 +58,8 @@ def bytes_per_row(
         batches,
         written=written,
         style=style,
-        batch_rows=reader.batch_rows,
+        reader=reader,
+        pace=AT_ONCE,
         tally=tally,
         caps=Caps(),
     ):

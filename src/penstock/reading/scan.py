@@ -15,6 +15,7 @@ from penstock.reading import sql
 from penstock.reading.ahead import ahead
 from penstock.reading.engine import Allowance, Engine, Rows
 from penstock.reading.slots import ScanSlots
+from penstock.reading.workers import Workers
 
 _BATCHES_AHEAD = 1
 
@@ -37,6 +38,7 @@ class Reader:
 
     engine: Engine
     slots: ScanSlots
+    workers: Workers
     is_stored: Callable[[Dataset], bool]
     """Whether the version's files are still the ones that were opened."""
     batch_rows: int

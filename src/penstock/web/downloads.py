@@ -189,7 +189,8 @@ class _Made:
                 self.page.batches,
                 written=written,
                 style=query.style,
-                batch_rows=self.resources.reader.batch_rows,
+                reader=self.resources.reader,
+                pace=pace,
                 tally=identity,
                 caps=self.caps,
             )

@@ -10,31 +10,12 @@ from penstock.model.format import Encode, Pieces, Style
 
 
 def joined(pieces: Pieces) -> Encode:
-    """Make the encoder that writes these pieces, one batch held at a time.
-
-    Its first step pulls the first batch and writes it before anything is yielded, so that a
-    failure there is known before the first byte.
-    """
+    """Make the encoder that writes these pieces, one batch held at a time."""
 
     def encode(
         batches: Iterable[pa.RecordBatch], schema: pa.Schema, style: Style
     ) -> Iterator[bytes]:
-        before = pieces.head(schema, style)
-        begun = False
-        for batch in batches:
-            body = pieces.body(batch, style)
-            if begun and body:
-                before += pieces.separator
-            # Neither is held while the next batch is waited for: a reader may be slow.
-            del batch
-            begun = begun or bool(body)
-            if before:
-                yield before
-            yield body
-            del body
-            before = b""
-        if before + pieces.tail:
-            yield before + pieces.tail
+        return pieces.file(schema, style, (pieces.body(batch, style) for batch in batches))
 
     return encode
 
