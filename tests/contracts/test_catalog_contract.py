@@ -9,6 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.conftest import missing
 
 from penstock.errors import DatasetDamagedError, UnknownDatasetError, VersionGoneError
 from penstock.local.catalog import FolderCatalog, StoreCatalog
@@ -170,7 +171,7 @@ def test_names_that_differ_in_case_alone_are_two_datasets(store: Store, tmp_path
     probe = tmp_path / "probe"
     probe.touch()
     if probe.with_name("PROBE").exists():
-        pytest.skip("this file system does not tell case apart")
+        missing("this file system does not tell case apart")
     store.put("area", AREAS)
     store.put("AREA", AREAS.slice(0, 1))
     assert store.catalog.dataset("acme", "area").rows == 3

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import missing
 
 from penstock.errors import DatasetChangedError
 from penstock.local.blobs import FileBlobs
@@ -92,7 +93,7 @@ def test_the_file_is_closed_when_the_reader_leaves_early(tmp_path: Path) -> None
         return sum(1 for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == path)
 
     if not Path("/proc/self/fd").exists():
-        pytest.skip("this system does not list a process's open files")
+        missing("this system does not list a process's open files")
     pieces = FileBlobs().read(described(path), start=0, stop=SIZE)
     next(iter(pieces))
     assert handles() == 1

@@ -4,6 +4,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.conftest import missing
 
 from penstock.errors import DatasetDamagedError, SetupError, UnknownDatasetError
 from penstock.local.catalog import FolderCatalog
@@ -83,7 +84,7 @@ def test_a_file_name_that_is_not_utf_8_is_a_problem_that_can_be_shown(
     try:
         path.rename(folder / os.fsdecode(b"ar\xe9a.parquet"))
     except OSError:
-        pytest.skip("this file system takes UTF-8 names alone")
+        missing("this file system takes UTF-8 names alone")
     found = problems(served)
     assert "not UTF-8" in str(found["ar-a"])
     str(found).encode()
