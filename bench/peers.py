@@ -7,7 +7,7 @@ Started as `python peers.py pandas|small-batches FOLDER PORT`; serves `/{dataset
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +20,14 @@ SMALL_BATCH_ROWS = 2_000
 ORGANISATION = Query(alias="organisation-entity")
 
 
+Rows = Callable[[str, int | None], Iterator[str] | Iterator[bytes]]
+"""Writes a dataset's rows, all of them or one organisation's."""
+
+
 def pandas_app(folder: Path) -> FastAPI:
     """Serve through pandas: batches of 10,000 rows, filtered and written as data frames."""
     import pandas as pd  # noqa: PLC0415 - only this app shall pay for pandas
     import pyarrow.parquet as pq  # noqa: PLC0415 - the same
-
-    app = FastAPI()
 
     def frames(dataset: str, organisation: int | None) -> Iterator[pd.DataFrame]:
         file = pq.ParquetFile(folder / f"{dataset}.parquet")
@@ -43,19 +45,7 @@ def pandas_app(folder: Path) -> FastAPI:
         for frame in frames(dataset, organisation):
             yield frame.to_json(orient="records", lines=True, date_format="iso")
 
-    @app.get("/{dataset}.csv")
-    def get_csv(
-        dataset: str, organisation: Annotated[int | None, ORGANISATION] = None
-    ) -> StreamingResponse:
-        return StreamingResponse(csv(dataset, organisation), media_type="text/csv")
-
-    @app.get("/{dataset}.ndjson")
-    def get_ndjson(
-        dataset: str, organisation: Annotated[int | None, ORGANISATION] = None
-    ) -> StreamingResponse:
-        return StreamingResponse(ndjson(dataset, organisation), media_type="application/x-ndjson")
-
-    return app
+    return _app(csv, ndjson)
 
 
 def small_batches_app(folder: Path) -> FastAPI:
@@ -63,8 +53,6 @@ def small_batches_app(folder: Path) -> FastAPI:
     import duckdb  # noqa: PLC0415 - only this app shall pay for DuckDB
     import pyarrow as pa  # noqa: PLC0415 - the same
     import pyarrow.csv as pa_csv  # noqa: PLC0415 - the same
-
-    app = FastAPI()
 
     def batches(dataset: str, organisation: int | None) -> Iterator[pa.RecordBatch]:
         path = str(folder / f"{dataset}.parquet")
@@ -83,6 +71,12 @@ def small_batches_app(folder: Path) -> FastAPI:
     def ndjson(dataset: str, organisation: int | None) -> Iterator[str]:
         for batch in batches(dataset, organisation):
             yield "".join(json.dumps(row) + "\n" for row in batch.to_pylist())
+
+    return _app(csv, ndjson)
+
+
+def _app(csv: Rows, ndjson: Rows) -> FastAPI:
+    app = FastAPI()
 
     @app.get("/{dataset}.csv")
     def get_csv(

@@ -34,6 +34,7 @@ def reader_over(
         spill_dir=spill,
         memory_bytes=memory_bytes,
         threads=2,
+        queries=2,
         spill_bytes=spill_bytes,
     )
     workers = Workers(threads=2)

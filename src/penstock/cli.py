@@ -47,9 +47,9 @@ def serve(
     ] = None,
 ) -> None:
     """Serve datasets over HTTP until Ctrl-C."""
-    from penstock.local.lean import leave_out_analysis
+    from penstock.local.lean import leave_out_unused
 
-    leave_out_analysis()
+    leave_out_unused()
     from penstock.local.compose import Served
     from penstock.local.serve import serve as serve_until_interrupted
 

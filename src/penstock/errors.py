@@ -10,7 +10,8 @@ PenstockError
 │   ├── ConflictingParametersError  two controls contradict each other
 │   ├── TooManyFiltersError       more filters than a URL may carry
 │   ├── BadCursorError            a cursor that is forged, or belongs to another query
-│   └── UnrepresentableError      the format can't hold a column's type
+│   ├── UnrepresentableError      the format can't hold a column's type
+│   └── NumberTooLongError        a number that the query makes has no type to hold it
 ├── BadRequestError               the request line or a header is unusable (Host, path)
 ├── UriTooLongError               the URL is longer than the limit
 ├── AccessError
@@ -39,6 +40,7 @@ PenstockError
 │   └── RateLimitedError          too many requests from one key or address
 ├── DatasetChangedError           the stored file was replaced while it was being read
 ├── DatasetDamagedError           the stored file can't be read
+│   └── UnreadableColumnError     a column holds values that can't be read exactly
 ├── ScanCancelledError            the client left, so the scan was stopped
 ├── SetupError                    the service can't start: a port, a folder, a file, a setting
 └── TransferError                 the client could not complete a download
@@ -198,6 +200,33 @@ class UnrepresentableError(QueryError):
             column=column,
             column_type=column_type,
             format=format_name,
+        )
+
+
+class NumberTooLongError(QueryError):
+    """No type holds a number that the query makes; `computed` are the sums and averages asked for.
+
+    `parameter` is the control that makes it, None where that can't be told.
+    """
+
+    code = "number-too-long"
+
+    def __init__(self, *, parameter: str | None, computed: Sequence[str] = ()) -> None:
+        if computed:
+            said = (
+                f"adding up for {' or '.join(computed)} makes a number of more than 38 digits, and "
+                "no type holds it: add up fewer rows (with a filter, or more columns in _group), "
+                "or ask for min, max or count."
+            )
+        else:
+            said = (
+                "a number that is made to compare two others has more than 38 digits, and no type "
+                "holds it: compare each column with a value, or with another column."
+            )
+        super().__init__(
+            f"{parameter}: {said}" if parameter else said[0].upper() + said[1:],
+            parameter=parameter,
+            computed=list(computed) or None,
         )
 
 
@@ -490,6 +519,16 @@ class DatasetDamagedError(PenstockError):
     def __init__(self, dataset: str, *, reason: str) -> None:
         super().__init__(f"“{dataset}” can't be read as it is stored: {reason}", dataset=dataset)
         self.reason = reason
+
+
+class UnreadableColumnError(DatasetDamagedError):
+    """A column holds values that would be read as others; `why` says it, and how to mend it."""
+
+    code = "unreadable-column"
+
+    def __init__(self, dataset: str, *, column: str, column_type: str, why: str) -> None:
+        super().__init__(dataset, reason=f"column “{column}” ({column_type}) {why}")
+        self.facts = {**self.facts, "column": column, "column_type": column_type}
 
 
 class ScanCancelledError(PenstockError):

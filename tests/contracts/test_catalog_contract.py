@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import missing
 
 from penstock.errors import DatasetDamagedError, UnknownDatasetError, VersionGoneError
-from penstock.local.catalog import FolderCatalog, StoreCatalog
+from penstock.local.catalog import folder_catalog, store_catalog
 from penstock.local.private import set_private
 from penstock.model.dataset import Dataset
 from penstock.ports import Catalog
@@ -43,7 +43,7 @@ class InAStore:
     """Plain files in a store of tenants; the dataset `secret` is private."""
 
     def __init__(self, folder: Path, engine: Engine) -> None:
-        self.catalog: Catalog = StoreCatalog(folder, engine=engine)
+        self.catalog: Catalog = store_catalog(folder, engine=engine)
         self._folder = folder / "acme" / "datasets"
         self._folder.mkdir(parents=True)
         set_private(folder / "acme", dataset="secret", private=True)
@@ -64,7 +64,7 @@ class InAFolder(InAStore):
     """Plain files in a served folder; the dataset `secret` is private."""
 
     def __init__(self, folder: Path, engine: Engine) -> None:
-        self.catalog = FolderCatalog(
+        self.catalog = folder_catalog(
             folder, tenant="acme", engine=engine, private=frozenset({"secret"})
         )
         self._folder = folder
@@ -80,6 +80,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         spill_dir=tmp_path / "spill",
         memory_bytes=100_000_000,
         threads=1,
+        queries=1,
         spill_bytes=1_000_000,
     )
     yield engine

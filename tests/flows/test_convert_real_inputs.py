@@ -12,23 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from tests.flows.csv_spectrum import SPECTRUM
 
 from penstock.errors import SetupError
 from penstock.local.convert import convert_folder, converted
-
-SPECTRUM = [
-    "comma_in_quotes",
-    "empty",
-    "empty_crlf",
-    "escaped_quotes",
-    "json",
-    "newlines",
-    "newlines_crlf",
-    "quotes_and_newlines",
-    "simple",
-    "simple_crlf",
-    "utf8",
-]
 
 
 def says(value: object, text: str, *, type_: pa.DataType, null_text: str | None) -> bool:

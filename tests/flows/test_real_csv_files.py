@@ -18,22 +18,10 @@ from pathlib import Path
 import httpx
 import pyarrow.csv as pa_csv
 import pytest
+from tests.flows.csv_spectrum import SPECTRUM
 from tests.flows.service import serving
 
 LOOKUPS = ["article-4-direction-lookup", "brownfield-land-lookup", "conservation-area-lookup"]
-SPECTRUM = [
-    "comma_in_quotes",
-    "empty",
-    "empty_crlf",
-    "escaped_quotes",
-    "json",
-    "newlines",
-    "newlines_crlf",
-    "quotes_and_newlines",
-    "simple",
-    "simple_crlf",
-    "utf8",
-]
 BROKEN = {
     "no-parquet.parquet": b"PAR1 this was never finished",
     "cut.parquet": b"PAR1",

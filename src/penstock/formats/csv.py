@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from penstock.formats.rows import text
 from penstock.formats.rows.cells import cells, is_scalar, is_text, plain
-from penstock.formats.rows.file import check, joined, joined_bytes
+from penstock.formats.rows.file import check, cut, joined
 from penstock.formats.rows.values import value_parts
 from penstock.formats.rows.weave import Part, glue, portions, weave
 from penstock.model.format import Format, Pieces, Style
@@ -30,10 +30,10 @@ def _head(schema: pa.Schema, style: Style) -> bytes:
     return bom + style.delimiter.join(names.to_pylist()).encode() + _line_end(style)
 
 
-def _body(batch: pa.RecordBatch, style: Style) -> bytes:
+def _body(batch: pa.RecordBatch, style: Style) -> list[bytes]:
     if not batch.num_columns:
-        return b""
-    return joined_bytes([_rows(portion, style) for portion in portions(batch, plain=plain)])
+        return []
+    return cut(_rows(portion, style) for portion in portions(batch, plain=plain))
 
 
 def _rows(batch: pa.RecordBatch, style: Style) -> memoryview:

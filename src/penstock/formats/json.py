@@ -14,7 +14,7 @@ def _head(schema: pa.Schema, _style: Style) -> bytes:
     return b"["
 
 
-def _body(batch: pa.RecordBatch, style: Style) -> bytes:
+def _body(batch: pa.RecordBatch, style: Style) -> list[bytes]:
     return objects(batch, style, row_end=_BETWEEN, keep_last=False)
 
 

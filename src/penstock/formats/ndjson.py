@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from penstock.formats.rows.cells import plain
-from penstock.formats.rows.file import check, joined, joined_bytes
+from penstock.formats.rows.file import check, cut, joined
 from penstock.formats.rows.lines import is_quick, lines
 from penstock.formats.rows.objects import objects
 from penstock.formats.rows.weave import portions
@@ -15,13 +15,11 @@ def _head(schema: pa.Schema, _style: Style) -> bytes:
     return b""
 
 
-def _body(batch: pa.RecordBatch, style: Style) -> bytes:
+def _body(batch: pa.RecordBatch, style: Style) -> list[bytes]:
     if not is_quick(batch.schema):
         return objects(batch, style, row_end=b"\n")
     as_text = style.int64_as_text
-    return joined_bytes(
-        [lines(portion, int64_as_text=as_text) for portion in portions(batch, plain=plain)]
-    )
+    return cut(lines(portion, int64_as_text=as_text) for portion in portions(batch, plain=plain))
 
 
 _PIECES = Pieces(head=_head, body=_body)

@@ -1,17 +1,11 @@
 """The banner of `penstock serve`: where to look, and lines that work when pasted."""
 
-from urllib.parse import quote
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from penstock import __version__
-from penstock.model.dataset import Dataset
+from penstock.web.pages.example import Example, example_of
 from penstock.web.resources import Resources
 
 _MOST_TENANTS = 10
 _MOST_PROBLEMS = 20
-_SHORT_TEXT = 20
 
 
 def banner(resources: Resources, *, host: str, port: int) -> str:
@@ -19,7 +13,7 @@ def banner(resources: Resources, *, host: str, port: int) -> str:
     catalog = resources.ports.catalog
     tenants = resources.ports.tenants.all()
     lines = [f"Penstock {__version__} serves", ""]
-    first: tuple[str, Dataset] | None = None
+    first: tuple[str, Example] | None = None
     problems: list[str] = []
     for tenant in tenants[:_MOST_TENANTS]:
         name = tenant.hosts[0] if tenant.hosts else host
@@ -31,8 +25,8 @@ def banner(resources: Resources, *, host: str, port: int) -> str:
         lines.append(f"  {url:<36} {tenant.title or tenant.id}, {count}")
         open_to_all = [entry for entry in good if not entry.private]
         if first is None and open_to_all:
-            largest = max(open_to_all, key=lambda entry: entry.rows)
-            first = (url, catalog.dataset(tenant.id, largest.name))
+            example = example_of(resources, tenant, open_to_all)
+            first = None if example is None else (url, example)
     if len(tenants) > _MOST_TENANTS:
         lines.append(f"  … and {len(tenants) - _MOST_TENANTS} more tenants")
     if not tenants:
@@ -45,40 +39,11 @@ def banner(resources: Resources, *, host: str, port: int) -> str:
     return "\n".join([*lines, "", "Ctrl-C ends it."])
 
 
-def _examples(url: str, dataset: Dataset) -> list[str]:
-    base = f"{url}{dataset.name}"
-    shown = [f"  curl -O {base}.csv"]
-    if chosen := _telling_value(dataset):
-        column, value = chosen
-        query = f"{quote(column, safe='-_.~')}={quote(value, safe='-_.~')}"
-        shown.append(f"  curl '{base}.csv?{query}'")
-        shown.append(f"  curl '{base}.json?{query}&_limit=2'")
-    return [*shown, f"  curl {url}-/datasets.json"]
-
-
-def _telling_value(dataset: Dataset) -> tuple[str, str] | None:
-    """Choose a filter for an example, from the footer alone: a value that many rows may share.
-
-    That is the least value of a whole-number column whose values span less than there are rows, or
-    else of a column of short text.
-    """
-    try:
-        footer = pq.read_metadata(dataset.files[0].location)
-    except (pa.ArrowException, OSError):
-        return None
-    texts = []
-    for index, column in enumerate(dataset.columns):
-        if footer.num_row_groups == 0 or footer.row_group(0).num_columns != len(dataset.columns):
-            return None
-        stats = [
-            footer.row_group(group).column(index).statistics
-            for group in range(footer.num_row_groups)
-        ]
-        if any(each is None or not each.has_min_max for each in stats):
-            continue
-        least, greatest = stats[0].min, max(each.max for each in stats)
-        if column.kind == "integer" and greatest - least < dataset.rows // 2:
-            return column.name, str(least)
-        if column.kind == "text" and least and len(least) <= _SHORT_TEXT:
-            texts.append((column.name, str(least)))
-    return texts[-1] if texts else None
+def _examples(url: str, example: Example) -> list[str]:
+    base = f"{url}{example.dataset}"
+    return [
+        f"  curl -O {base}.csv",
+        f"  curl '{base}.csv?{example.query}'",
+        f"  curl '{base}.json?{example.query}&_limit=2'",
+        f"  curl {url}-/datasets.json",
+    ]

@@ -1,7 +1,7 @@
 """Catalogs of files: a store of many tenants, and one folder or file served as one tenant."""
 
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from penstock.errors import SetupError, UnknownDatasetError
@@ -13,110 +13,100 @@ from penstock.local.tenants_file import is_tenant_id
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
 from penstock.reading.engine import Engine
 
+ShelfOf = Callable[[str, str | None], Shelf]
+"""Takes a tenant, and the one dataset that is wanted; None wants all."""
 
-class StoreCatalog:
-    """The store `{root}/{tenant}/datasets/`, of plain files and of versions (versions.py).
+
+class FileCatalog:
+    """A catalog over shelves: `shelf_of` gives a tenant's, at least with the dataset `wanted`."""
+
+    def __init__(self, shelf_of: ShelfOf) -> None:
+        self._shelf_of = shelf_of
+
+    def entries(self, tenant: str) -> list[DatasetEntry]:
+        return self._shelf_of(tenant, None).entries()
+
+    def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
+        if not is_dataset_name(name):
+            raise UnknownDatasetError(name)
+        return self._shelf_of(tenant, name).dataset(name, version)
+
+    def is_stored(self, dataset: Dataset) -> bool:
+        return all(is_unchanged(file) for file in dataset.files)
+
+
+def store_catalog(root: Path, *, engine: Engine) -> FileCatalog:
+    """Give the catalog of `{root}/{tenant}/datasets/`: plain files, and versions (versions.py).
 
     A plain file's version is its identity. `{root}/{tenant}/private.txt` names what is private
     (private.py). Links are followed within the tenant's own folder, which must not be a link.
     """
+    root = root.resolve()
+    descriptions = Descriptions(engine)
 
-    def __init__(self, root: Path, *, engine: Engine) -> None:
-        self._root = root.resolve()
-        self._descriptions = Descriptions(engine)
-
-    def entries(self, tenant: str) -> list[DatasetEntry]:
-        return self._shelf(tenant, wanted=None).entries()
-
-    def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
-        if not is_dataset_name(name):
-            raise UnknownDatasetError(name)
-        return self._shelf(tenant, wanted=name).dataset(name, version)
-
-    def is_stored(self, dataset: Dataset) -> bool:
-        return all(is_unchanged(file) for file in dataset.files)
-
-    def _shelf(self, tenant: str, *, wanted: str | None) -> Shelf:
-        folder = self._root / tenant if is_tenant_id(tenant) else None
-        if folder is None or folder.is_symlink():
-            return Shelf(
-                tenant=tenant, sources={}, private=frozenset(), descriptions=self._descriptions
-            )
+    def sources(folder: Path, wanted: str | None) -> Iterable[Source]:
         datasets = settled(folder / "datasets", within=folder)
-        found = (
-            sources_in(datasets, within=folder, with_versions=True, wanted=wanted)
-            if datasets is not None
-            else ()
-        )
+        if datasets is None:
+            return ()
+        return sources_in(datasets, within=folder, with_versions=True, wanted=wanted)
+
+    def shelf_of(tenant: str, wanted: str | None) -> Shelf:
+        folder = root / tenant
+        is_there = is_tenant_id(tenant) and not folder.is_symlink()
         return Shelf(
             tenant=tenant,
-            sources=grouped(found),
-            private=read_private(folder),
-            descriptions=self._descriptions,
+            sources=grouped(sources(folder, wanted)) if is_there else {},
+            private=read_private(folder) if is_there else frozenset(),
+            descriptions=descriptions,
         )
 
+    return FileCatalog(shelf_of)
 
-class FolderCatalog:
-    """The Parquet files of one folder (not of those below it), or one file, as one tenant's.
 
-    A file's version is its identity. `converted` maps the name of a file that was converted
-    (`a.csv`) to the Parquet file that stands for it, `problems` the name of one that can't be
-    served to the reason; both give datasets beside the others. Datasets named in `private` are
-    private. Links are followed within the folder; a file that is served alone may be one itself.
+def folder_catalog(
+    served: Path,
+    *,
+    tenant: str,
+    engine: Engine,
+    converted: Mapping[str, Path] | None = None,
+    problems: Mapping[str, str] | None = None,
+    private: Container[str] = frozenset(),
+) -> FileCatalog:
+    """Give the catalog of one folder's Parquet files (not of those below it), or of one file.
+
+    All of it is one tenant's, and a file's version is its identity. `converted` maps the name of a
+    file that was converted (`a.csv`) to the Parquet file that stands for it, `problems` the name of
+    one that can't be served to the reason; both give datasets beside the others. Datasets named in
+    `private` are private. Links are followed within the folder; a file that is served alone may be
+    one itself.
 
     Raises SetupError if there is nothing to read at `served`.
     """
+    _refuse_unreadable(served)
+    path = served.absolute()
+    folder = served.resolve() if served.is_dir() else None
+    descriptions = Descriptions(engine)
 
-    def __init__(
-        self,
-        served: Path,
-        *,
-        tenant: str,
-        engine: Engine,
-        converted: Mapping[str, Path] | None = None,
-        problems: Mapping[str, str] | None = None,
-        private: Container[str] = frozenset(),
-    ) -> None:
-        _refuse_unreadable(served)
-        self._served = served.absolute()
-        self._folder = served.resolve() if served.is_dir() else None
-        self._tenant = tenant
-        self._converted = converted or {}
-        self._problems = problems or {}
-        self._private = private
-        self._descriptions = Descriptions(engine)
-
-    def entries(self, tenant: str) -> list[DatasetEntry]:
-        return self._shelf(tenant, wanted=None).entries()
-
-    def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
-        if not is_dataset_name(name):
-            raise UnknownDatasetError(name)
-        return self._shelf(tenant, wanted=name).dataset(name, version)
-
-    def is_stored(self, dataset: Dataset) -> bool:
-        return all(is_unchanged(file) for file in dataset.files)
-
-    def _shelf(self, tenant: str, *, wanted: str | None) -> Shelf:
-        found = self._sources(wanted) if tenant == self._tenant else ()
-        return Shelf(
-            tenant=tenant,
-            sources=grouped(found),
-            private=self._private,
-            descriptions=self._descriptions,
-        )
-
-    def _sources(self, wanted: str | None) -> Iterator[Source]:
-        folder = self._folder
+    def sources(wanted: str | None) -> Iterator[Source]:
         if folder is not None:
             yield from sources_in(folder, within=folder, with_versions=False, wanted=wanted)
-        elif self._served.name not in {**self._converted, **self._problems}:
-            yield Source(file_name=self._served.name, path=self._served, within=None)
-        for file_name, location in self._converted.items():
+        elif path.name not in {**(converted or {}), **(problems or {})}:
+            yield Source(file_name=path.name, path=path, within=None)
+        for file_name, location in (converted or {}).items():
             yield Source(file_name=file_name, path=location, within=None)
-        for file_name, problem in self._problems.items():
-            path = self._served if folder is None else folder / file_name
-            yield Source(file_name=file_name, path=path, within=None, problem=problem)
+        for file_name, problem in (problems or {}).items():
+            place = path if folder is None else folder / file_name
+            yield Source(file_name=file_name, path=place, within=None, problem=problem)
+
+    def shelf_of(asked: str, wanted: str | None) -> Shelf:
+        return Shelf(
+            tenant=asked,
+            sources=grouped(sources(wanted) if asked == tenant else ()),
+            private=private,
+            descriptions=descriptions,
+        )
+
+    return FileCatalog(shelf_of)
 
 
 def _refuse_unreadable(served: Path) -> None:

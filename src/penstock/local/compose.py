@@ -10,7 +10,7 @@ from pathlib import Path
 from penstock.errors import SetupError
 from penstock.local.atomic import private_folder
 from penstock.local.blobs import FileBlobs
-from penstock.local.catalog import StoreCatalog
+from penstock.local.catalog import store_catalog
 from penstock.local.demo import demo_tenants, ensure_demo
 from penstock.local.keys import SqliteKeys
 from penstock.local.receipts import SqliteReceipts
@@ -85,6 +85,7 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
             spill_dir=scratch,
             memory_bytes=settings.engine_memory_bytes,
             threads=settings.engine_threads,
+            queries=settings.scan_slots,
             spill_bytes=settings.sort_spill_bytes,
         )
         stack.callback(engine.close)
@@ -149,7 +150,7 @@ def _what_is_served(
         tenants = FileTenants(tenants_path(home), hidden=frozenset() if served.demo else demo_ids)
         if served.demo:
             _add_demo(home, tenants)
-        return StoreCatalog(store_path(home), engine=engine), tenants
+        return store_catalog(store_path(home), engine=engine), tenants
     catalog = served_catalog(served.path, home=home, engine=engine, null_text=served.null_text)
     hosts = ["localhost", "127.0.0.1", "[::1]"]
     if settings.host not in (*hosts, "0.0.0.0", "::", "::1"):  # noqa: S104 - compared, not bound

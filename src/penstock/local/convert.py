@@ -23,7 +23,7 @@ from typing import Self
 
 from penstock.errors import SetupError
 from penstock.local.atomic import exclusive, private_folder, replace_file, sync_folder
-from penstock.reading.engine.converter import VERSION, Outcome, Task
+from penstock.reading.engine.convert_task import VERSION, Outcome, Task
 
 _PROCESSES = 2
 """Each holds about 300 MB; more of them would hardly be faster on a laptop's disk."""

@@ -1,20 +1,12 @@
 """Demo tenants: three made-up organisations with generated data, to try the service on."""
 
-import itertools
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from penstock.errors import SetupError
-from penstock.local import demo_planning, demo_water
-from penstock.local.atomic import exclusive, private_folder, replace_file, sync_folder
+from penstock.local.atomic import exclusive, private_folder, replace_file
 from penstock.local.private import set_private
 from penstock.model.tenant import Tenant
-from penstock.reading.engine.convert_parquet import write_parquet
 
 VERSION = 2
 """Counts up whenever the demo data change: older ones are then replaced at the next start."""
@@ -22,17 +14,10 @@ VERSION = 2
 PRIVATE = {"demo": "premium-pay"}
 """The one private dataset of a tenant."""
 
-_THREADS = 2
-
-_DATASETS: Mapping[str, Mapping[str, Callable[[], Iterator[pa.Table]]]] = {
-    "demo": {
-        "conservation-area": demo_planning.conservation_area,
-        "organisation": demo_planning.organisation,
-        "planning-application": demo_planning.planning_application,
-        "premium-pay": demo_planning.premium_pay,
-    },
-    "demo-river": {"river-level": demo_water.river_level, "station": demo_water.station},
-    "demo-harbour": {"ship-arrival": demo_water.ship_arrival},
+_DATASETS: Mapping[str, Sequence[str]] = {
+    "demo": ("conservation-area", "organisation", "planning-application", "premium-pay"),
+    "demo-river": ("river-level", "station"),
+    "demo-harbour": ("ship-arrival",),
 }
 
 
@@ -58,11 +43,11 @@ def ensure_demo(home: Path) -> None:
     Raises SetupError if the home folder can't be written.
     """
     stamp = home / "demo-version.txt"
-    files = {
-        home / "store" / tenant / "datasets" / f"{name}.parquet": make
-        for tenant, datasets in _DATASETS.items()
-        for name, make in datasets.items()
-    }
+    files = [
+        home / "store" / tenant / "datasets" / f"{name}.parquet"
+        for tenant, names in _DATASETS.items()
+        for name in names
+    ]
     if _is_made(stamp, files):
         return
     private_folder(home)
@@ -77,33 +62,24 @@ def ensure_demo(home: Path) -> None:
                 # First of all, so that what is private is never seen without it.
                 if tenant in PRIVATE:
                     set_private(folder, dataset=PRIVATE[tenant], private=True)
-            with ThreadPoolExecutor(_THREADS) as threads:
-                deque(threads.map(_write, files.keys(), files.values()), maxlen=0)
+            _write_all(files)
         except OSError as error:
             raise SetupError(f"The demo data can't be written: {error}.") from error
         replace_file(stamp, _STAMP)
-    # The pool would keep more than 100 MB for a server that never writes so much again.
-    pa.default_memory_pool().release_unused()
 
 
 _STAMP = f"{VERSION}\n".encode()
 
 
-def _is_made(stamp: Path, files: Mapping[Path, object]) -> bool:
+def _is_made(stamp: Path, files: Sequence[Path]) -> bool:
     try:
         return stamp.read_bytes() == _STAMP and all(path.is_file() for path in files)
     except OSError:
         return False
 
 
-def _write(path: Path, make: Callable[[], Iterator[pa.Table]]) -> None:
-    # One name, so that what an interrupted run left is written over.
-    temporary = path.with_name(f".{path.name}.tmp")
-    parts = make()
-    first = next(parts)
-    batches = (batch for part in itertools.chain([first], parts) for batch in part.to_batches())
-    write_parquet(temporary, schema=first.schema, batches=batches)
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
+def _write_all(files: Sequence[Path]) -> None:
+    # Wanted at the first start alone: later ones need not load it.
+    from penstock.local.demo_files import write_files  # noqa: PLC0415 - rarely used, see above
+
+    write_files(files)

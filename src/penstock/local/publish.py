@@ -7,17 +7,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from penstock.errors import SetupError
 from penstock.local.atomic import replace_file, sync_folder
 from penstock.local.tenants_file import is_tenant_id
 from penstock.local.versions import CURRENT, MANIFEST, Manifest, Part, is_version
 from penstock.model.dataset import is_dataset_name
-
-ROW_GROUP_ROWS = 100_000
-ROW_GROUP_BYTES = 64 * 1024 * 1024
-"""Decoded; a slice reads whole row groups, so this is what the smallest one costs."""
+from penstock.reading.engine.dataset_files import GROUP_BYTES, GROUP_ROWS, dataset_writer
 
 
 def publish(
@@ -69,10 +65,9 @@ def _refuse_no_parts(written: tuple[Part, ...], *, dataset: str) -> None:
 
 def _write(place: Path, number: int, table: pa.Table) -> Part:
     path = place / f"part-{number:05}.parquet"
-    rows = min(ROW_GROUP_ROWS, table.num_rows * ROW_GROUP_BYTES // max(table.nbytes, 1))
-    pq.write_table(
-        table, path, row_group_size=max(rows, 1), compression="zstd", write_page_index=True
-    )
+    rows = min(GROUP_ROWS, table.num_rows * GROUP_BYTES // max(table.nbytes, 1))
+    with dataset_writer(path, table.schema) as writer:
+        writer.write_table(table, row_group_size=max(rows, 1))
     with path.open("rb+") as file:
         os.fsync(file.fileno())
     return Part(name=path.name, size_bytes=path.stat().st_size)

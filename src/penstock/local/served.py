@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from penstock.errors import SetupError
-from penstock.local.catalog import FolderCatalog
+from penstock.local.catalog import FileCatalog, folder_catalog
 from penstock.local.convert import convert_folder
 from penstock.reading.engine import Engine
 
@@ -13,9 +13,7 @@ LOCAL_TENANT = "local"
 _CONVERTED_SUFFIX = ".csv"
 
 
-def served_catalog(
-    path: Path, *, home: Path, engine: Engine, null_text: str | None
-) -> FolderCatalog:
+def served_catalog(path: Path, *, home: Path, engine: Engine, null_text: str | None) -> FileCatalog:
     """Convert what is CSV, once, and give the catalog of all; one bad file stops no other.
 
     Raises SetupError if the path can't be read, or the home folder can't be written.
@@ -35,7 +33,7 @@ def served_catalog(
         for file, failed in outcomes.items()
         if isinstance(failed, SetupError)
     }
-    return FolderCatalog(
+    return folder_catalog(
         path,
         tenant=LOCAL_TENANT,
         engine=engine,

@@ -23,6 +23,8 @@ ColumnKind = Literal[
 ]
 """What a value means to the grammar: which operators fit and how a value is written."""
 
+DurationUnit = Literal["s", "ms", "us", "ns"]
+
 RESERVED_NAMES = frozenset({"v1", "jobs", "imports", "exports", "exchanges", "static"})
 """Paths of the service's own: no dataset may take them."""
 
@@ -42,6 +44,8 @@ class Column:
     kind: ColumnKind
     type_name: str
     source: str = ""
+    duration_unit: DurationUnit | None = None
+    """Set where durations (`INTERVAL`) are stored as whole numbers of this unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,10 +34,10 @@ class Encode(Protocol):
 
 
 class Body(Protocol):
-    """One batch in, its bytes out."""
+    """One batch in, its bytes out, in pieces of a size that suits a socket."""
 
-    def __call__(self, batch: pa.RecordBatch, style: Style) -> bytes:
-        """Write a batch's rows."""
+    def __call__(self, batch: pa.RecordBatch, style: Style) -> list[bytes]:
+        """Write a batch's rows; no piece is empty."""
         ...
 
 
@@ -45,7 +45,7 @@ class Body(Protocol):
 class Pieces:
     """A file whose batches can be written apart, in any order and by several threads at once.
 
-    The file is `head`, the bodies that aren't empty with `separator` between them, and `tail`.
+    The file is `head`, the bodies that have pieces with `separator` between them, and `tail`.
     """
 
     head: Callable[[pa.Schema, Style], bytes]
@@ -55,11 +55,13 @@ class Pieces:
     separator: bytes = b""
     tail: bytes = b""
 
-    def file(self, schema: pa.Schema, style: Style, bodies: Iterable[bytes]) -> Iterator[bytes]:
+    def file(
+        self, schema: pa.Schema, style: Style, bodies: Iterable[list[bytes]]
+    ) -> Iterator[bytes]:
         """Give the pieces of a file, at least one for each of `bodies`, which are in order.
 
         Its first step pulls the first body before anything is yielded, so that a failure there is
-        known before the first byte. Holds one body.
+        known before the first byte. Holds what is left of one body.
         """
         before = self.head(schema, style)
         begun = False
@@ -67,11 +69,12 @@ class Pieces:
             if begun and body:
                 before += self.separator
             begun = begun or bool(body)
-            if before:
+            if before or not body:
                 yield before
-            yield body
-            # Not held while the next one is waited for: a reader may be slow.
-            del body
+            # No piece is held here that has been passed on: a reader may be slow.
+            body.reverse()
+            while body:
+                yield body.pop()
             before = b""
         if before + self.tail:
             yield before + self.tail

@@ -18,7 +18,7 @@ from penstock.model.slice import (
 )
 from penstock.query.coerce import NUMERIC, equal_to
 from penstock.query.near import near
-from penstock.query.numbers import WIDEST_DECIMAL, scale_of
+from penstock.query.numbers import WIDEST_DECIMAL, precision_of, scale_of
 from penstock.query.operators import column_operators
 
 UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
@@ -90,7 +90,7 @@ def call_of(
             of = Column(name=name, kind="integer", type_name="BIGINT")
         case "abs":
             _require(of, NUMERIC, function, "a number", parameter)
-            of = Column(name=name, kind=of.kind, type_name=of.type_name)
+            of = Column(name=name, kind=of.kind, type_name=_widened(of))
         case "round":
             return _rounded(subject, arguments[1:], parameter)
         case "coalesce":
@@ -173,10 +173,12 @@ def _rounded(
             )
         places = int(text)
         arguments = (subject.expression, Constant(places, "INTEGER"))
-    type_name = of.type_name
+    type_name = _widened(of)
     if of.kind == "decimal":
         scale = max(min(scale_of(of), places), 0)
-        type_name = type_name.replace(f",{scale_of(of)})", f",{scale})")
+        # Without places to give up, 99 becomes 100 where its tens are rounded.
+        whole = precision_of(of) + int(places < 0 and scale == scale_of(of))
+        type_name = f"DECIMAL({min(whole, WIDEST_DECIMAL)},{scale})"
     rounded = Column(name=f"round({of.name})", kind=of.kind, type_name=type_name)
     return Typed(expression=Call("round", arguments), of=rounded)
 
@@ -184,6 +186,9 @@ def _rounded(
 def _coalesced(arguments: Sequence[Operand], parameter: str) -> Typed[Expression]:
     columns = [argument.of for argument in arguments if isinstance(argument, Typed)]
     meeting = common_type(columns)
+    if meeting is not None and meeting.kind == "integer" and len(columns) < len(arguments):
+        # A value may be greater than the column's type holds.
+        meeting = Column(name=meeting.name, kind="integer", type_name=_widened(meeting))
     if meeting is None:
         named = " and ".join(f"“{column.name}” ({column.type_name})" for column in columns)
         raise BadExpressionError(parameter, f"coalesce doesn't take {named}.")
@@ -255,6 +260,12 @@ def _summed(name: str, column: Column) -> Column:
         type_name = f"DECIMAL({WIDEST_DECIMAL},{scale_of(column)})"
         return Column(name=name, kind="decimal", type_name=type_name)
     return _double(name)
+
+
+def _widened(of: Column) -> str:
+    """Name the type of what functions make of a number: of integers, wide enough for all."""
+    is_narrower = of.kind == "integer" and of.type_name != "UHUGEINT"
+    return "HUGEINT" if is_narrower else of.type_name
 
 
 def _double(name: str) -> Column:

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import traceback
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -25,8 +26,9 @@ def ahead(items: Iterable[T], *, depth: int) -> Generator[T]:
     """Pass items on in order while a background thread pulls the next ones.
 
     Holds at most `depth` items, one more on each side of them. An error of `items` is raised here
-    in its place. Closing this iterator stops the thread at its next item and waits for it, so that
-    what `items` holds is released when this returns.
+    in its place. Closing this iterator stops the thread at its next item and waits for it. What
+    `items` holds is released by then, and when an error is raised: its traceback names the places,
+    without their variables.
     """
     waiting: queue.Queue[_Item[T] | _End] = queue.Queue(depth)
     left = threading.Event()
@@ -51,10 +53,15 @@ def ahead(items: Iterable[T], *, depth: int) -> Generator[T]:
                 del item
         except BaseException as caught:  # noqa: BLE001 - it is raised on the other side
             error = caught
+            # A frame of the traceback may hold a stage that waits, such as another thread and its
+            # query, for as long as the error lives.
+            traceback.clear_frames(caught.__traceback__)
         finally:
             if isinstance(source, Generator):
                 source.close()
         hand_over(_End(error))
+        # The traceback holds this frame: together they would be left to the collector of cycles.
+        del error
 
     thread = threading.Thread(target=pull, name="ahead", daemon=True)
     thread.start()
@@ -64,8 +71,14 @@ def ahead(items: Iterable[T], *, depth: int) -> Generator[T]:
             del item
             yield value
             del value
-        if item.error is not None:
-            raise item.error
+        error = item.error
+        del item
+        if error is not None:
+            try:
+                raise error
+            finally:
+                # The same cycle, on this side.
+                del error
     finally:
         left.set()
         thread.join()

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 from penstock.errors import DatasetDamagedError
 from penstock.model.dataset import Column, RowGroup
 from penstock.reading.engine import Engine
+from penstock.reading.exact import duration_unit, refuse_inexact
 
 PLACE = "file_row_number"
 """The engine's own name for a row's place in its file: no stored column may have it."""
@@ -14,16 +15,16 @@ PLACE = "file_row_number"
 def describe_file(
     engine: Engine, *, dataset: str, location: str
 ) -> tuple[tuple[Column, ...], tuple[RowGroup, ...]]:
-    """Give a Parquet file's columns and row groups; no row is read.
+    """Give a Parquet file's columns and row groups; rows are read only of columns in doubt.
 
     Raises DatasetDamagedError if the footer can't be read, or has a column that clashes with the
-    engine's own names.
+    engine's own names, and UnreadableColumnError if the engine would read a column inexactly.
     """
     read = engine.columns([location], dataset=dataset)
     try:
         with pq.ParquetFile(location) as file:
             footer = file.metadata
-            names = file.schema_arrow.names
+            schema = file.schema_arrow
             groups = tuple(
                 RowGroup(
                     rows=footer.row_group(index).num_rows,
@@ -31,9 +32,11 @@ def describe_file(
                 )
                 for index in range(footer.num_row_groups)
             )
+            refuse_inexact(file, dataset=dataset, location=location)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).split("\n", 1)[0]
         raise DatasetDamagedError(dataset, reason=reason) from error
+    names = schema.names
     if len(names) != len(read):
         raise DatasetDamagedError(dataset, reason="its schema is read in two different ways")
     if len(set(names)) != len(names):
@@ -45,9 +48,17 @@ def describe_file(
         )
     # The engine renames what differs in case alone (`name`, `Name` → `Name_1`): places decide.
     return (
-        tuple(
-            Column(name=name, kind=column.kind, type_name=column.type_name, source=column.name)
-            for name, column in zip(names, read, strict=True)
-        ),
+        tuple(_column(field, column) for field, column in zip(schema, read, strict=True)),
         groups,
+    )
+
+
+def _column(stored: pa.Field, read: Column) -> Column:
+    unit = duration_unit(stored.type)
+    return Column(
+        name=stored.name,
+        kind="interval" if unit else read.kind,
+        type_name="INTERVAL" if unit else read.type_name,
+        source=read.name,
+        duration_unit=unit,
     )

@@ -17,6 +17,8 @@ from penstock.reading.even import even
 from penstock.reading.scan import Batch, Pace, Reader, scan
 from penstock.reading.sql import TextTypes
 
+_FIRST_ROWS = 512
+
 
 @dataclass(slots=True)
 class Tally:
@@ -71,8 +73,7 @@ def encode_batches(
     schema = first.schema
     rows: Iterator[pa.RecordBatch] = chain(iter([first]), counted)
     del first
-    if written.binary:
-        rows = even(rows, rows=reader.batch_rows)
+    rows = even(rows, rows=reader.batch_rows) if written.binary else _quick_start(rows)
     if written.pieces is None:
         pieces = written.encode(rows, schema, style)
     else:
@@ -117,6 +118,17 @@ def encoded(
         tally=tally,
         caps=caps,
     )
+
+
+def _quick_start(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Cut some rows off the first batch: they are written, and on their way, in a moment."""
+    for place, batch in enumerate(batches):
+        if place == 0 and batch.num_rows > _FIRST_ROWS:
+            yield batch.slice(0, _FIRST_ROWS)
+            yield batch.slice(_FIRST_ROWS)
+        else:
+            yield batch
+        del batch
 
 
 def _rows(batches: Iterable[Batch], tally: Tally) -> Iterator[pa.RecordBatch]:

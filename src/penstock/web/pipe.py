@@ -13,6 +13,8 @@ from penstock.errors import ScanCancelledError
 _HELD_BYTES = 2_097_152
 _PATIENCE_SECONDS = 0.03
 _LOOK_SECONDS = 0.1
+_SLOW_CHUNK_BYTES = 65_536
+"""Of many slow readers each one holds a chunk; a quick one costs less with larger ones."""
 
 
 class Pipe:
@@ -30,6 +32,7 @@ class Pipe:
         self._spool_dir = spool_dir
         self._spool_bytes = spool_bytes
         self._chunk_bytes = chunk_bytes
+        self._slow_chunk_bytes = min(chunk_bytes, _SLOW_CHUNK_BYTES)
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._spool: int | None = None
@@ -51,7 +54,7 @@ class Pipe:
         with self._changed:
             self._refuse()
             if self._spool is None:
-                # In chunks, so that a slow reader holds one of them and not the whole piece.
+                # In chunks, so that a reader that falls behind holds one of them and not the piece.
                 for start in range(0, len(piece), self._chunk_bytes):
                     self._pieces.append(piece[start : start + self._chunk_bytes])
                 self._held += len(piece)
@@ -140,7 +143,7 @@ class Pipe:
                 piece = self._pieces.popleft()
                 self._held -= len(piece)
             elif self._spool is not None:
-                piece = os.pread(self._spool, self._chunk_bytes, self._read)
+                piece = os.pread(self._spool, self._slow_chunk_bytes, self._read)
                 self._read += len(piece)
             self._changed.notify_all()
             return piece

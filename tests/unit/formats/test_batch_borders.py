@@ -58,7 +58,7 @@ def test_the_pieces_joined_are_the_file(extension: str, data: st.DataObject) -> 
     style = data.draw(st.sampled_from([Style(), Style(excel=True, null="NA", int64_as_text=True)]))
     pieces = named(extension).pieces
     assert isinstance(pieces, Pieces)
-    bodies = [body for batch in reversed(cut) if (body := pieces.body(batch, style))]
+    bodies = [b"".join(body) for batch in reversed(cut) if (body := pieces.body(batch, style))]
     head = pieces.head(cut[0].schema, style)
     joined = head + pieces.separator.join(reversed(bodies)) + pieces.tail
     assert encoded(extension, *cut, style=style) == joined

@@ -15,6 +15,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         spill_dir=tmp_path / "spill",
         memory_bytes=100_000_000,
         threads=1,
+        queries=1,
         spill_bytes=1_000_000,
     )
     yield engine

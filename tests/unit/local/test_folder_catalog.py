@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import missing
 
 from penstock.errors import DatasetDamagedError, SetupError, UnknownDatasetError
-from penstock.local.catalog import FolderCatalog
+from penstock.local.catalog import FileCatalog, folder_catalog
 from penstock.reading.engine import Engine
 
 AREAS = pa.table({"reference": ["a", "b", "c"]})
@@ -21,8 +21,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(folder: Path, engine: Engine) -> FolderCatalog:
-    return FolderCatalog(folder, tenant="me", engine=engine)
+def served(folder: Path, engine: Engine) -> FileCatalog:
+    return folder_catalog(folder, tenant="me", engine=engine)
 
 
 def put(path: Path, rows: int = 3) -> Path:
@@ -30,12 +30,12 @@ def put(path: Path, rows: int = 3) -> Path:
     return path
 
 
-def problems(served: FolderCatalog) -> dict[str, str | None]:
+def problems(served: FileCatalog) -> dict[str, str | None]:
     return {entry.name: entry.problem for entry in served.entries("me")}
 
 
 def test_each_parquet_file_is_a_dataset_and_nothing_else_is(
-    folder: Path, served: FolderCatalog
+    folder: Path, served: FileCatalog
 ) -> None:
     for name in ("a.parquet", "b.parq", "c.pq", "D.PARQUET", "conservation-area.lookup.parquet"):
         put(folder / name)
@@ -49,7 +49,7 @@ def test_each_parquet_file_is_a_dataset_and_nothing_else_is(
 
 
 def test_two_files_of_one_name_are_both_refused_and_both_named(
-    folder: Path, served: FolderCatalog
+    folder: Path, served: FileCatalog
 ) -> None:
     put(folder / "a.b.parquet")
     put(folder / "a-b.parquet")
@@ -66,7 +66,7 @@ def test_two_files_of_one_name_are_both_refused_and_both_named(
     ["exports.parquet", "-a.parquet", "_a.parquet", "é.parquet", "a" * 101 + ".parquet"],
 )
 def test_a_file_whose_name_is_no_dataset_name_is_listed_with_that_problem(
-    folder: Path, served: FolderCatalog, file_name: str
+    folder: Path, served: FileCatalog, file_name: str
 ) -> None:
     put(folder / file_name)
     ((name, problem),) = problems(served).items()
@@ -78,7 +78,7 @@ def test_a_file_whose_name_is_no_dataset_name_is_listed_with_that_problem(
 
 
 def test_a_file_name_that_is_not_utf_8_is_a_problem_that_can_be_shown(
-    folder: Path, served: FolderCatalog
+    folder: Path, served: FileCatalog
 ) -> None:
     path = put(folder / "area.parquet")
     try:
@@ -92,7 +92,7 @@ def test_a_file_name_that_is_not_utf_8_is_a_problem_that_can_be_shown(
 
 @pytest.mark.parametrize("file_name", ["a*.parquet", "a[1].parquet", "a?.parquet"])
 def test_a_file_name_that_the_engine_takes_for_a_pattern_is_refused(
-    folder: Path, served: FolderCatalog, file_name: str
+    folder: Path, served: FileCatalog, file_name: str
 ) -> None:
     put(folder / file_name)
     put(folder / "a1.parquet")
@@ -108,14 +108,14 @@ def test_a_folder_named_like_a_partition_adds_no_column(tmp_path: Path, engine: 
     folder = tmp_path / "year=2024"
     folder.mkdir()
     put(folder / "area.parquet")
-    served = FolderCatalog(folder, tenant="me", engine=engine)
+    served = folder_catalog(folder, tenant="me", engine=engine)
     assert list(served.dataset("me", "area").by_name) == ["reference"]
 
 
 def test_one_file_is_served_alone(folder: Path, engine: Engine) -> None:
     put(folder / "area.parquet")
     put(folder / "other.parquet")
-    served = FolderCatalog(folder / "area.parquet", tenant="me", engine=engine)
+    served = folder_catalog(folder / "area.parquet", tenant="me", engine=engine)
     assert problems(served) == {"area": None}
     assert served.dataset("me", "area").rows == 3
     with pytest.raises(UnknownDatasetError):
@@ -126,12 +126,12 @@ def test_one_file_that_is_a_link_is_served_under_its_own_name(
     folder: Path, tmp_path: Path, engine: Engine
 ) -> None:
     (folder / "area.parquet").symlink_to(put(tmp_path / "real.parquet"))
-    served = FolderCatalog(folder / "area.parquet", tenant="me", engine=engine)
+    served = folder_catalog(folder / "area.parquet", tenant="me", engine=engine)
     assert served.dataset("me", "area").rows == 3
 
 
 def test_a_link_out_of_the_folder_is_not_followed(
-    folder: Path, tmp_path: Path, served: FolderCatalog
+    folder: Path, tmp_path: Path, served: FileCatalog
 ) -> None:
     (folder / "area.parquet").symlink_to(put(tmp_path / "outside.parquet"))
     (folder / "gone.parquet").symlink_to(tmp_path / "served" / "nothing")
@@ -145,7 +145,7 @@ def test_a_folder_that_is_a_link_itself_is_served(
 ) -> None:
     put(folder / "area.parquet")
     (tmp_path / "link").symlink_to(folder)
-    served = FolderCatalog(tmp_path / "link", tenant="me", engine=engine)
+    served = folder_catalog(tmp_path / "link", tenant="me", engine=engine)
     assert served.dataset("me", "area").rows == 3
 
 
@@ -155,7 +155,7 @@ def test_a_converted_file_stands_for_its_source(
     (folder / "flights.csv").write_text("a\n1\n")
     cached = put(tmp_path / "0f3a.parquet")
     put(folder / "area.parquet")
-    served = FolderCatalog(folder, tenant="me", engine=engine, converted={"flights.csv": cached})
+    served = folder_catalog(folder, tenant="me", engine=engine, converted={"flights.csv": cached})
     assert problems(served) == {"area": None, "flights": None}
     assert served.dataset("me", "flights").rows == 3
 
@@ -164,7 +164,7 @@ def test_a_converted_file_alone_is_the_only_dataset(
     folder: Path, tmp_path: Path, engine: Engine
 ) -> None:
     (folder / "flights.csv").write_text("a\n1\n")
-    served = FolderCatalog(
+    served = folder_catalog(
         folder / "flights.csv",
         tenant="me",
         engine=engine,
@@ -177,7 +177,7 @@ def test_a_converted_file_and_a_parquet_file_of_one_name_are_both_refused(
     folder: Path, tmp_path: Path, engine: Engine
 ) -> None:
     put(folder / "flights.parquet")
-    served = FolderCatalog(
+    served = folder_catalog(
         folder,
         tenant="me",
         engine=engine,
@@ -189,7 +189,7 @@ def test_a_converted_file_and_a_parquet_file_of_one_name_are_both_refused(
 def test_a_converted_file_that_is_gone_is_listed_as_missing(
     folder: Path, tmp_path: Path, engine: Engine
 ) -> None:
-    served = FolderCatalog(
+    served = folder_catalog(
         folder, tenant="me", engine=engine, converted={"a.csv": tmp_path / "gone.parquet"}
     )
     assert problems(served) == {"a": "what stands for “a.csv” is missing"}
@@ -201,7 +201,7 @@ def test_a_file_that_could_not_be_converted_is_listed_with_the_reason(
     folder: Path, engine: Engine
 ) -> None:
     put(folder / "area.parquet")
-    served = FolderCatalog(
+    served = folder_catalog(
         folder, tenant="me", engine=engine, problems={"flights.csv": "line 3 has 4 cells"}
     )
     assert problems(served) == {"area": None, "flights": "line 3 has 4 cells"}
@@ -213,12 +213,12 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path: Path, engine: Engine) -
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path / "nowhere", tmp_path / "pipe"):
         with pytest.raises(SetupError, match=place.name) as raised:
-            FolderCatalog(place, tenant="me", engine=engine)
+            folder_catalog(place, tenant="me", engine=engine)
         assert "\n" not in raised.value.detail
 
 
 def test_a_folder_removed_while_it_is_served_has_no_datasets(
-    folder: Path, served: FolderCatalog
+    folder: Path, served: FileCatalog
 ) -> None:
     folder.rmdir()
     assert served.entries("me") == []

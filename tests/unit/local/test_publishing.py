@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.errors import SetupError
-from penstock.local.catalog import StoreCatalog
-from penstock.local.publish import ROW_GROUP_ROWS, publish
+from penstock.local.catalog import store_catalog
+from penstock.local.publish import publish
 from penstock.reading.engine import Engine
+from penstock.reading.engine.dataset_files import GROUP_ROWS
 
 PUBLISHED = datetime(2024, 5, 1, 12, tzinfo=UTC)
 AREAS = pa.table({"reference": ["b", "a", "c"]})
@@ -33,12 +34,12 @@ def put(
 
 
 def test_rows_stay_in_their_order_and_row_groups_small(tmp_path: Path) -> None:
-    table = pa.table({"n": range(ROW_GROUP_ROWS + 1)})
+    table = pa.table({"n": range(GROUP_ROWS + 1)})
     put(tmp_path, table)
     file = pq.ParquetFile(tmp_path / "acme/datasets/area/v1/part-00000.parquet")
     with file:
         groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
-        assert groups == [ROW_GROUP_ROWS, 1]
+        assert groups == [GROUP_ROWS, 1]
         assert file.metadata.row_group(0).column(0).has_offset_index
         assert file.read().equals(table)
 
@@ -68,7 +69,7 @@ def test_a_version_that_fails_leaves_the_old_one_served_and_nothing_behind(
             parts=failing(),
             published=PUBLISHED,
         )
-    assert StoreCatalog(tmp_path, engine=engine).dataset("acme", "area").version == "v1"
+    assert store_catalog(tmp_path, engine=engine).dataset("acme", "area").version == "v1"
     assert not (tmp_path / "acme/datasets/area/v2").exists()
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.errors import DatasetDamagedError, UnknownDatasetError, VersionGoneError
-from penstock.local.catalog import StoreCatalog
+from penstock.local.catalog import FileCatalog, store_catalog
 from penstock.local.private import set_private
 from penstock.local.publish import publish
 from penstock.reading.engine import Engine
@@ -34,8 +34,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(root: Path, engine: Engine) -> StoreCatalog:
-    return StoreCatalog(root, engine=engine)
+def store(root: Path, engine: Engine) -> FileCatalog:
+    return store_catalog(root, engine=engine)
 
 
 def put(path: Path, rows: int = 3) -> Path:
@@ -55,11 +55,11 @@ def put_version(root: Path, version: str, *rows: int) -> None:
     )
 
 
-def problems(store: StoreCatalog, tenant: str = "acme") -> dict[str, str | None]:
+def problems(store: FileCatalog, tenant: str = "acme") -> dict[str, str | None]:
     return {entry.name: entry.problem for entry in store.entries(tenant)}
 
 
-def test_a_published_version_is_served_part_by_part(root: Path, store: StoreCatalog) -> None:
+def test_a_published_version_is_served_part_by_part(root: Path, store: FileCatalog) -> None:
     put_version(root, "v1", 2, 3)
     dataset = store.dataset("acme", "area")
     assert (dataset.version, dataset.modified) == ("v1", PUBLISHED)
@@ -69,7 +69,7 @@ def test_a_published_version_is_served_part_by_part(root: Path, store: StoreCata
     assert entry.size_bytes == dataset.size_bytes
 
 
-def test_an_older_version_can_be_pinned_while_it_is_stored(root: Path, store: StoreCatalog) -> None:
+def test_an_older_version_can_be_pinned_while_it_is_stored(root: Path, store: FileCatalog) -> None:
     put_version(root, "v1", 1)
     old = store.dataset("acme", "area")
     put_version(root, "v2", 2)
@@ -84,7 +84,7 @@ def test_an_older_version_can_be_pinned_while_it_is_stored(root: Path, store: St
     assert raised.value.facts["current_version"] == "v2"
 
 
-def test_a_version_without_its_manifest_is_not_there_yet(root: Path, store: StoreCatalog) -> None:
+def test_a_version_without_its_manifest_is_not_there_yet(root: Path, store: FileCatalog) -> None:
     put_version(root, "v1", 1)
     put(root / "acme/datasets/area/v2/part-00000.parquet")
     assert store.dataset("acme", "area").version == "v1"
@@ -92,7 +92,7 @@ def test_a_version_without_its_manifest_is_not_there_yet(root: Path, store: Stor
         store.dataset("acme", "area", "v2")
 
 
-def test_a_folder_without_a_current_version_is_no_dataset(root: Path, store: StoreCatalog) -> None:
+def test_a_folder_without_a_current_version_is_no_dataset(root: Path, store: FileCatalog) -> None:
     put(root / "acme/datasets/area/v1/part-00000.parquet")
     assert store.entries("acme") == []
     with pytest.raises(UnknownDatasetError):
@@ -114,7 +114,7 @@ def test_a_folder_without_a_current_version_is_no_dataset(root: Path, store: Sto
     ],
 )
 def test_a_damaged_version_says_why_and_stops_no_other(
-    root: Path, store: StoreCatalog, file_name: str, content: bytes
+    root: Path, store: FileCatalog, file_name: str, content: bytes
 ) -> None:
     put_version(root, "v1", 1)
     put(root / "acme/datasets/other.parquet")
@@ -124,7 +124,7 @@ def test_a_damaged_version_says_why_and_stops_no_other(
     assert problems(store) == {"area": raised.value.reason, "other": None}
 
 
-def test_a_missing_and_an_exchanged_part_are_damage(root: Path, store: StoreCatalog) -> None:
+def test_a_missing_and_an_exchanged_part_are_damage(root: Path, store: FileCatalog) -> None:
     put_version(root, "v1", 1)
     part = root / "acme/datasets/area/v1/part-00000.parquet"
     pq.write_table(pa.table({"reference": ["another"] * 50}), part)
@@ -135,7 +135,7 @@ def test_a_missing_and_an_exchanged_part_are_damage(root: Path, store: StoreCata
         store.dataset("acme", "area")
 
 
-def test_parts_with_different_columns_are_damage(root: Path, store: StoreCatalog) -> None:
+def test_parts_with_different_columns_are_damage(root: Path, store: FileCatalog) -> None:
     tables = [pa.table({"a": [1]}), pa.table({"a": ["1"]})]
     publish(
         root,
@@ -150,7 +150,7 @@ def test_parts_with_different_columns_are_damage(root: Path, store: StoreCatalog
 
 
 def test_a_plain_file_and_a_folder_of_one_name_are_both_refused(
-    root: Path, store: StoreCatalog
+    root: Path, store: FileCatalog
 ) -> None:
     put_version(root, "v1", 1)
     put(root / "acme/datasets/area.parquet")
@@ -159,14 +159,14 @@ def test_a_plain_file_and_a_folder_of_one_name_are_both_refused(
     assert list(problems(store)) == ["area"]
 
 
-def test_tenants_have_their_own_datasets_of_one_name(root: Path, store: StoreCatalog) -> None:
+def test_tenants_have_their_own_datasets_of_one_name(root: Path, store: FileCatalog) -> None:
     put(root / "acme/datasets/area.parquet", rows=1)
     put(root / "river/datasets/area.parquet", rows=2)
     assert store.dataset("acme", "area").rows == 1
     assert store.dataset("river", "area").rows == 2
 
 
-def test_a_link_within_the_tenants_folder_is_followed(root: Path, store: StoreCatalog) -> None:
+def test_a_link_within_the_tenants_folder_is_followed(root: Path, store: FileCatalog) -> None:
     real = put(root / "acme/kept/area-2024.parquet")
     (root / "acme/datasets/area.parquet").symlink_to(real)
     assert store.dataset("acme", "area").files[0].location == str(real.resolve())
@@ -175,7 +175,7 @@ def test_a_link_within_the_tenants_folder_is_followed(root: Path, store: StoreCa
 
 @pytest.mark.parametrize("hops", [1, 2])
 def test_a_link_to_another_tenants_file_is_not_followed(
-    root: Path, store: StoreCatalog, hops: int
+    root: Path, store: FileCatalog, hops: int
 ) -> None:
     target = put(root / "river/datasets/gauge.parquet")
     for hop in range(hops - 1):
@@ -207,7 +207,7 @@ def test_no_step_of_a_version_may_lead_to_another_tenant(
     root = tmp_path / "store"
     put_version(root, "v1", 3)
     shutil.copytree(root / "acme", root / "river")
-    store = StoreCatalog(root, engine=engine)
+    store = store_catalog(root, engine=engine)
     assert store.dataset("acme", "area").rows == 3
     (root / link).rename(root / "away")
     (root / link).symlink_to(root / link.replace("acme", "river", 1))
@@ -217,7 +217,7 @@ def test_no_step_of_a_version_may_lead_to_another_tenant(
     assert store.dataset("river", "area").rows == 3
 
 
-def test_a_loop_of_links_is_no_dataset(root: Path, store: StoreCatalog) -> None:
+def test_a_loop_of_links_is_no_dataset(root: Path, store: FileCatalog) -> None:
     place = root / "acme/datasets/area.parquet"
     place.symlink_to(place)
     put(root / "acme/datasets/other.parquet")
@@ -228,7 +228,7 @@ def test_a_loop_of_links_is_no_dataset(root: Path, store: StoreCatalog) -> None:
 
 
 def test_a_pipe_or_a_folder_in_a_files_place_is_never_opened(
-    root: Path, store: StoreCatalog
+    root: Path, store: FileCatalog
 ) -> None:
     os.mkfifo(root / "acme/datasets/pipe.parquet")
     (root / "acme/datasets/folder.parquet").mkdir()
@@ -242,9 +242,7 @@ def test_a_pipe_or_a_folder_in_a_files_place_is_never_opened(
             store.dataset("acme", name)
 
 
-def test_a_pipe_in_the_place_of_a_small_file_does_not_block(
-    root: Path, store: StoreCatalog
-) -> None:
+def test_a_pipe_in_the_place_of_a_small_file_does_not_block(root: Path, store: FileCatalog) -> None:
     put_version(root, "v1", 1)
     (root / "acme/datasets/area/current").unlink()
     os.mkfifo(root / "acme/datasets/area/current")
@@ -254,7 +252,7 @@ def test_a_pipe_in_the_place_of_a_small_file_does_not_block(
     assert entry.problem == "its `current` can't be read"
 
 
-def test_a_private_dataset_is_private_in_list_and_detail(root: Path, store: StoreCatalog) -> None:
+def test_a_private_dataset_is_private_in_list_and_detail(root: Path, store: FileCatalog) -> None:
     put(root / "acme/datasets/secret.parquet")
     put(root / "acme/datasets/area.parquet")
     set_private(root / "acme", dataset="secret", private=True)
@@ -268,14 +266,14 @@ def test_a_private_dataset_is_private_in_list_and_detail(root: Path, store: Stor
 
 
 def test_everything_is_private_while_the_marker_cannot_be_read(
-    root: Path, store: StoreCatalog
+    root: Path, store: FileCatalog
 ) -> None:
     put(root / "acme/datasets/area.parquet")
     (root / "acme/private.txt").mkdir()
     assert store.dataset("acme", "area").private
 
 
-def test_a_file_rewritten_in_place_is_described_anew(root: Path, store: StoreCatalog) -> None:
+def test_a_file_rewritten_in_place_is_described_anew(root: Path, store: FileCatalog) -> None:
     path = put(root / "acme/datasets/area.parquet", rows=1)
     old = store.dataset("acme", "area")
     path.write_bytes(put(root / "kept.parquet", rows=2).read_bytes())

@@ -14,6 +14,7 @@ COLUMNS: tuple[tuple[str, ColumnKind, str], ...] = (
     ("huge", "integer", "HUGEINT"),
     ("price", "decimal", "DECIMAL(10,2)"),
     ("wide", "decimal", "DECIMAL(38,10)"),
+    ("whole", "decimal", "DECIMAL(3,0)"),
     ("ratio", "float", "DOUBLE"),
     ("small", "float", "FLOAT"),
     ("open", "boolean", "BOOLEAN"),

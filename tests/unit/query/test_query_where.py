@@ -38,6 +38,10 @@ def integer(value: int) -> Constant:
     return Constant(value, "INTEGER")
 
 
+def widest(value: int) -> Constant:
+    return Constant(value, "HUGEINT")
+
+
 @pytest.mark.parametrize(
     ("text", "predicate"),
     [
@@ -71,7 +75,14 @@ def integer(value: int) -> Constant:
             Compare(Call("lower", (Call("trim", (NAME,)),)), "=", Constant("x", "VARCHAR")),
         ),
         ("length(name) > 3", Compare(Call("length", (NAME,)), ">", Constant(3, "BIGINT"))),
-        ("abs(a) = 3", Compare(Call("abs", (A,)), "=", integer(3))),
+        ("abs(a) = 3", Compare(Call("abs", (A,)), "=", widest(3))),
+        ("abs(tiny) = 128", Compare(Call("abs", (ColumnRef("tiny"),)), "=", widest(128))),
+        (
+            "round(tiny, -1) > 300",
+            Compare(
+                Call("round", (ColumnRef("tiny"), Constant(-1, "INTEGER"))), ">", widest(300)
+            ),
+        ),
         (
             "round(price, 1) < 2.55",
             Compare(
@@ -82,7 +93,19 @@ def integer(value: int) -> Constant:
         ),
         (
             "coalesce(a, 0) = 0",
-            Compare(Call("coalesce", (A, integer(0))), "=", integer(0)),
+            Compare(Call("coalesce", (A, widest(0))), "=", widest(0)),
+        ),
+        (
+            "coalesce(tiny, 300) = 300",
+            Compare(Call("coalesce", (ColumnRef("tiny"), widest(300))), "=", widest(300)),
+        ),
+        (
+            "round(whole, -1) = 1000",
+            Compare(
+                Call("round", (ColumnRef("whole"), Constant(-1, "INTEGER"))),
+                "=",
+                Constant(Decimal(1000), "DECIMAL(4,0)"),
+            ),
         ),
         (
             "date_trunc('month', \"start-date\") = '2024-05-01'",

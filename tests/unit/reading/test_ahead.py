@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -102,3 +104,45 @@ def test_stages_stand_in_a_row() -> None:
     assert next(stream) == 0
     stream.close()
     assert not is_working()
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Cycles stay where they are: what only the collector frees is not released."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_an_error_between_two_stages_ends_the_one_behind_it(no_collector: None) -> None:
+    def third_is_refused(items: Iterator[int]) -> Iterator[int]:
+        for item in items:
+            if item == 3:
+                raise DatasetDamagedError("trees", reason="a test")
+            yield item
+
+    stream = ahead(third_is_refused(ahead(range(1000), depth=1)), depth=1)
+    with pytest.raises(DatasetDamagedError) as raised:
+        list(stream)
+    # The error is still held, as a log or an answer would hold it.
+    assert raised.value.code == "dataset-damaged"
+    assert not is_working()
+
+
+def test_an_error_is_gone_once_nobody_holds_it(no_collector: None) -> None:
+    errors: list[weakref.ref[BaseException]] = []
+
+    def items() -> Iterator[int]:
+        error = DatasetDamagedError("trees", reason="a test")
+        errors.append(weakref.ref(error))
+        yield 1
+        raise error
+
+    def read() -> bool:
+        try:
+            return not list(ahead(items(), depth=1))
+        except DatasetDamagedError:
+            return True
+
+    assert read()
+    assert [error() for error in errors] == [None]

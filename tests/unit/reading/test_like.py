@@ -1,12 +1,11 @@
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.reading_parts import dataset_of, minute, reader_over
+from tests.reading_parts import dataset_of, minute
 
 from penstock.model.dataset import Dataset
 from penstock.model.slice import ColumnRef, Like, Slice, everything
@@ -17,17 +16,6 @@ ALPHABET = "aAb%_.*\\[]()?+^$|{}\n\0é😀"
 VALUES = [
     "", "a", "ab", "aab", "a%b", "a_b", "é", "😀a", "a\nb", "a.b", "a\\b", "a*", "[a]", "\0", "Ab",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def reader(root: Path) -> Iterator[Reader]:
-    with reader_over(root) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

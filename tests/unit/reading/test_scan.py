@@ -52,17 +52,6 @@ def table(start: int, stop: int) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def reader(root: Path) -> Iterator[Reader]:
-    with reader_over(root) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def things(reader: Reader, root: Path) -> Dataset:
     return dataset_of(reader, root, table(0, 2000), table(2000, 2000), table(2000, ROWS))
 

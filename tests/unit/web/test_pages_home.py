@@ -15,7 +15,7 @@ from tests.unit.web.page_reading import Page, read_page
 from penstock.query import CursorCodec, QueryLimits, pairs_of, parse
 from penstock.web import pages
 from penstock.web.answers import Answer
-from penstock.web.pages.rendering import day, size
+from penstock.web.pages.templates import day, size
 from penstock.web.resources import Resources
 
 AREAS = pa.table(

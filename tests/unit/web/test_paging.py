@@ -48,11 +48,6 @@ WANTED = {
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
 def reader(root: Path) -> Iterator[Reader]:
     with reader_over(root, batch_rows=7) as made:
         yield made

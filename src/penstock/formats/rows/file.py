@@ -1,12 +1,14 @@
 """A text file of rows: pieces that stand for themselves, joined in order."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
 from penstock.errors import UnrepresentableError
 from penstock.formats.rows.values import is_writable
 from penstock.model.format import Encode, Pieces, Style
+
+_PIECE_BYTES = 1 << 18
 
 
 def joined(pieces: Pieces) -> Encode:
@@ -20,11 +22,22 @@ def joined(pieces: Pieces) -> Encode:
     return encode
 
 
-def joined_bytes(texts: Sequence[memoryview], *, drop_last: int = 0) -> bytes:
-    """Join the texts of a batch's portions, but for the last bytes of the last one."""
-    if drop_last and texts:
-        texts = [*texts[:-1], texts[-1][:-drop_last]]
-    return b"".join(texts)
+def cut(texts: Iterable[memoryview], *, drop_last: int = 0) -> list[bytes]:
+    """Cut the texts of a batch's portions into pieces, but for the last bytes of them all.
+
+    Holds one text besides the pieces.
+    """
+    pieces: list[bytes] = []
+    for text in texts:
+        pieces += (
+            bytes(text[start : start + _PIECE_BYTES]) for start in range(0, len(text), _PIECE_BYTES)
+        )
+    while drop_last and pieces:
+        last = pieces.pop()
+        if len(last) > drop_last:
+            pieces.append(last[:-drop_last])
+        drop_last -= min(len(last), drop_last)
+    return pieces
 
 
 def check(schema: pa.Schema, *, format_name: str) -> None:

@@ -24,9 +24,10 @@ def is_quick(schema: pa.Schema) -> bool:
 
 
 def lines(batch: pa.RecordBatch, *, int64_as_text: bool) -> memoryview:
-    """Write the bytes that weaving gives, for `plain` columns that are quick.
+    """Write what weaving gives, for `plain` columns that are quick.
 
-    Moments and bytes go in as text: Rust's own text of them is slower, and fails for some years.
+    The bytes are the same but for large and small floats: `1.0e16`, not `1e16`. Moments and bytes
+    go in as text: Rust's own text of them is slower, and fails for some years.
     """
     columns = [_handed_over(column, int64_as_text=int64_as_text) for column in batch.columns]
     named = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

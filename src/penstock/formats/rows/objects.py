@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from penstock.formats.rows.cells import plain
-from penstock.formats.rows.file import joined_bytes
+from penstock.formats.rows.file import cut
 from penstock.formats.rows.values import string, value_parts
 from penstock.formats.rows.weave import Part, portions, weave
 from penstock.model.format import Style
@@ -11,13 +11,13 @@ from penstock.model.format import Style
 
 def objects(
     batch: pa.RecordBatch, style: Style, *, row_end: bytes, keep_last: bool = True
-) -> bytes:
+) -> list[bytes]:
     """Write each row as an object with all its columns, and `row_end` behind it.
 
     Without `keep_last` the last row goes without. See `value_parts` for the values.
     """
-    texts = [_rows(portion, style, row_end) for portion in portions(batch, plain=plain)]
-    return joined_bytes(texts, drop_last=0 if keep_last else len(row_end))
+    texts = (_rows(portion, style, row_end) for portion in portions(batch, plain=plain))
+    return cut(texts, drop_last=0 if keep_last else len(row_end))
 
 
 def _rows(batch: pa.RecordBatch, style: Style, row_end: bytes) -> memoryview:

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 Part: TypeAlias = pa.Array | bytes
 """Strings with one entry a row (null writes nothing), or one constant that stands in every row."""
 
-MAX_ELEMENTS = 1 << 19
-"""Cells and constants woven at once: their index is 2 MiB, and at most eight are remembered."""
+MAX_ELEMENTS = 1 << 18
+"""Cells and constants woven at once: their index is 1 MiB, and at most eight are remembered."""
 
 _ELEMENTS_PER_COLUMN = 3
 """A cell, what stands before it, and what some types add to it."""

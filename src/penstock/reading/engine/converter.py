@@ -9,7 +9,7 @@ longest line.
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
@@ -23,33 +23,13 @@ from penstock.reading.engine.convert_faults import (
     first_fault,
     quoting_is_plain,
 )
-from penstock.reading.engine.convert_parquet import write_parquet
+from penstock.reading.engine.convert_task import Outcome, Task
 from penstock.reading.engine.convert_text import utf8_text
 from penstock.reading.engine.convert_types import Guess, narrowed, settled, typed
-
-VERSION = 1
-"""Counts up whenever the same CSV file would give another Parquet file."""
+from penstock.reading.engine.dataset_files import write_parquet
 
 _BLOCKS = (1 << 20, 8 << 20, LONGEST_RECORD_BYTES, 2 * LONGEST_RECORD_BYTES)
 """Sizes to read in: a record must fit into a block, and memory grows with it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """Convert `source` into `target`; `work` is an empty folder that holds both it and scraps."""
-
-    source: str
-    target: str
-    work: str
-    null_text: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How many rows there are, or the problem in one line."""
-
-    rows: int = 0
-    problem: str | None = None
 
 
 def convert(source: Path, target: Path, *, work: Path, null_text: str | None) -> int:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from penstock.model.dataset import Column
 from penstock.reading.engine.allowance import Allowance, Watch
+from penstock.reading.engine.connections import Connections
 from penstock.reading.engine.failures import VENDOR_ERRORS, translated
 from penstock.reading.engine.kinds import kind_of
 
@@ -18,7 +19,8 @@ from penstock.reading.engine.kinds import kind_of
 class Engine:
     """A DuckDB in memory that can read below `roots` and nowhere else, and is never reconfigured.
 
-    Thread-safe: each query runs on a cursor of its own. Memory is bounded by `memory_bytes` for all
+    Thread-safe: each query runs on a connection of its own; `queries` of them are kept ready, and
+    more are made when they are needed. Memory is bounded by `memory_bytes` for all
     queries together; sorts and groups spill into `spill_dir` up to `spill_bytes`.
     """
 
@@ -29,6 +31,7 @@ class Engine:
         spill_dir: Path,
         memory_bytes: int,
         threads: int,
+        queries: int,
         spill_bytes: int,
     ) -> None:
         self._spill_bytes = spill_bytes
@@ -45,14 +48,17 @@ class Engine:
             # Each query has a connection of its own, which would begin with the machine's zone.
             "GLOBAL TimeZone = 'UTC'",
             "enable_external_file_cache = false",
+            # Geometries stay the bytes that are stored: made anew, they would lose their SRID.
+            "GLOBAL enable_geoparquet_conversion = false",
             "enable_progress_bar = false",
             f"allowed_directories = [{allowed}]",
             "enable_external_access = false",
             "autoinstall_known_extensions = false",
             "autoload_known_extensions = false",
-            "lock_configuration = true",
         ):
             self._database.execute(f"SET {setting}")
+        self._connections = Connections(self._database, count=queries)
+        self._database.execute("SET lock_configuration = true")
 
     def columns(self, locations: Sequence[str], *, dataset: str) -> tuple[Column, ...]:
         """Give the columns of files of one schema, as the engine names and types them.
@@ -87,7 +93,7 @@ class Engine:
         """
         self._watch.add(allowance)
         return Rows(
-            self._database.cursor(),
+            self._connections,
             sql,
             parameters,
             dataset=dataset,
@@ -99,6 +105,7 @@ class Engine:
     def close(self) -> None:
         """End the database; running queries fail."""
         self._watch.close()
+        self._connections.close()
         self._database.close()
 
 
@@ -111,7 +118,7 @@ class Rows:
 
     def __init__(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        connections: Connections,
         sql: str,
         parameters: Sequence[object],
         *,
@@ -120,15 +127,18 @@ class Rows:
         allowance: Allowance,
         spill_bytes: int,
     ) -> None:
-        self._cursor = cursor
+        self._connections = connections
+        self._connection = connections.take()
+        self._sql = sql
         self._dataset = dataset
         self._allowance = allowance
         self._spill_bytes = spill_bytes
         try:
             with self._step():
-                self._reader = cursor.execute(sql, list(parameters)).to_arrow_reader(batch_rows)
+                result = self._connection.execute(sql, list(parameters))
+                self._reader = result.to_arrow_reader(batch_rows)
         except BaseException:
-            cursor.close()
+            connections.give_back(self._connection)
             raise
         self.schema: pa.Schema = self._reader.schema
 
@@ -151,16 +161,16 @@ class Rows:
         trace: TracebackType | None,
     ) -> None:
         self._reader.close()
-        self._cursor.close()
+        self._connections.give_back(self._connection)
 
     @contextmanager
     def _step(self) -> Iterator[None]:
-        with self._allowance.step(self._cursor.interrupt):
+        with self._allowance.step(self._connection.interrupt):
             try:
                 yield
             except VENDOR_ERRORS as error:
                 raise translated(
-                    error, dataset=self._dataset, spill_bytes=self._spill_bytes
+                    error, dataset=self._dataset, spill_bytes=self._spill_bytes, sql=self._sql
                 ) from error
 
 

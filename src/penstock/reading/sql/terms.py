@@ -6,7 +6,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import assert_never
 
-from penstock.model.dataset import Column, Dataset
+from penstock.model.dataset import Column, Dataset, DurationUnit
 from penstock.model.slice import (
     Aggregate,
     Call,
@@ -23,6 +23,14 @@ FLOATS = ("FLOAT", "DOUBLE")
 
 FILE = "file_index"
 """The engine's own name for a file's place among those that are read."""
+
+_DURATIONS: Mapping[DurationUnit, str] = {
+    "s": "to_microseconds({} * 1000000)",
+    "ms": "to_microseconds({} * 1000)",
+    "us": "to_microseconds({})",
+    "ns": "to_microseconds({} // 1000)",
+}
+"""Exact, since a column of others is refused (exact.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +80,19 @@ class Terms:
         return read
 
     def column(self, name: str) -> str:
-        """Name a column as the engine does."""
-        return identifier(_freed(self.columns[name].source))
+        """Name a column as the engine does; durations are made of the numbers that stand there."""
+        column = self.columns[name]
+        named = identifier(_freed(column.source))
+        return _DURATIONS[column.duration_unit].format(named) if column.duration_unit else named
 
     def shown(self, sql: str, output: Output, text: TextTypes) -> str:
         """Turn what the format can't hold into text."""
-        if not isinstance(output.source, ColumnRef):
-            return sql
-        match self.columns[output.source.name].kind:
+        source = output.source
+        if isinstance(source, Aggregate):
+            if source.function not in {"min", "max"} or source.argument is None:
+                return sql
+            source = source.argument
+        match self.columns[source.name].kind:
             case "nested" if text.nested:
                 return f"CAST(to_json({sql}) AS VARCHAR)"
             case "binary" if text.binary:

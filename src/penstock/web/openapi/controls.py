@@ -5,7 +5,7 @@ from typing import Any
 
 from penstock.model.dataset import Dataset
 from penstock.query import CONTROLS
-from penstock.query.items import name_text
+from penstock.query.items import name_text, quoted
 from penstock.web.openapi.filters import Parameter
 from penstock.web.openapi.kinds import Schema
 
@@ -124,8 +124,10 @@ def dataset_controls(dataset: Dataset) -> dict[str, Parameter]:
     ]
     examples: dict[str, str] = {"_having": "count(*) > 10"}
     if names:
-        quoted = dataset.columns[0].name.replace('"', '""')
-        examples |= {"_where": f'"{quoted}" IS NOT NULL', "_select": ",".join(names[:2])}
+        examples |= {
+            "_where": f"{quoted(dataset.columns[0].name)} IS NOT NULL",
+            "_select": ",".join(names[:2]),
+        }
     if len(names) > 1:
         examples["_exclude"] = names[-1]
     if ordered:

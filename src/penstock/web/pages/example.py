@@ -9,12 +9,12 @@ from urllib.parse import quote_plus
 from penstock.errors import PenstockError
 from penstock.model.dataset import Column, Dataset, DatasetEntry
 from penstock.model.slice import ColumnRef, Output, Page, Slice
+from penstock.model.tenant import Tenant
 from penstock.query.keys import key_of
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
-from penstock.web.identity import Asker
 from penstock.web.resources import Resources
 
 _SAMPLED_ROWS = 200
@@ -37,12 +37,12 @@ class Example:
 
 
 def example_of(
-    resources: Resources, asker: Asker, entries: Sequence[DatasetEntry]
+    resources: Resources, tenant: Tenant, entries: Sequence[DatasetEntry]
 ) -> Example | None:
     """Make an example of the largest public dataset, else of the largest one; None if all fail."""
     for entry in sorted(entries, key=lambda entry: (entry.private, -entry.rows))[:3]:
         try:
-            dataset = resources.ports.catalog.dataset(asker.tenant.id, entry.name)
+            dataset = resources.ports.catalog.dataset(tenant.id, entry.name)
         except PenstockError:
             continue
         return _example(dataset, _sampled(resources, dataset))

@@ -28,7 +28,7 @@ def home(resources: Resources, asker: Asker, *, origin: str | None = None) -> An
         "rows": sum(entry.rows for entry in readable),
         "size_bytes": sum(entry.size_bytes for entry in readable),
         "formats": list(formats.all_formats().values()),
-        "example": example_of(resources, asker, readable),
+        "example": example_of(resources, asker.tenant, readable),
         "origin": origin or _usual_origin(asker),
     }
     cached = {"cache-control": "private, no-store" if asker.key else _CACHED}

@@ -11,13 +11,18 @@ GROUP_BYTES = 64 << 20
 """A row group ends at the first of the two; bytes are decoded Arrow bytes."""
 
 
+def dataset_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a file for row groups, with zstd pages, statistics and a page index."""
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True)
+
+
 def write_parquet(path: Path, *, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write a file with zstd pages, statistics and a page index; gives the number of rows.
+    """Write a file of row groups of at most GROUP_ROWS; gives the number of rows.
 
     One content gives the same bytes under one version of pyarrow. Holds one row group.
     """
     rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
+    with dataset_writer(path, schema) as writer:
         for group in _row_groups(schema, batches):
             writer.write_table(group, row_group_size=GROUP_ROWS)
             rows += group.num_rows
