@@ -26,8 +26,8 @@ class Settings(BaseSettings):
     scan_queue: int = Field(default=64, ge=0)
     """Requests that may wait for a slot before the next one is a 503."""
     scan_wait_seconds: float = Field(default=10, gt=0)
-    batch_rows: int = Field(default=16_384, ge=1)
-    chunk_bytes: int = Field(default=262_144, ge=1024)
+    batch_rows: int = Field(default=8192, ge=1)
+    chunk_bytes: int = Field(default=131_072, ge=1024)
     """The most that is handed to a socket at once; for a slow reader 65,536."""
     query_seconds: float = Field(default=60, gt=0)
     """Time one query may take, waiting for a slow client not counted."""

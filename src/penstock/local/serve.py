@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ from penstock.web.resources import Resources
 
 _BACKLOG = 1024
 _GRACE_SECONDS = 2
+_STREAM_THREADS = ("producer", "ahead")
 _SWITCH_SECONDS = 0.001
 
 
@@ -47,6 +49,18 @@ def serve(settings: Settings, served: Served, *, open_browser: bool) -> None:
             threading.Timer(0.5, webbrowser.open, (url,)).start()
         with contextlib.suppress(KeyboardInterrupt):
             server_of(resources).run(sockets=sockets)
+        _await_streams()
+
+
+def _await_streams() -> None:
+    """Wait for the threads whose queries were ended with their connections.
+
+    Python ends a thread that is still inside the engine by force, and the process with it.
+    """
+    ends = time.monotonic() + _GRACE_SECONDS
+    for thread in threading.enumerate():
+        if thread.name in _STREAM_THREADS:
+            thread.join(max(0.0, ends - time.monotonic()))
 
 
 def server_of(resources: Resources) -> uvicorn.Server:

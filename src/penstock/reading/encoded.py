@@ -68,19 +68,25 @@ def encode_batches(
     and just one for a slow reader. Raises BudgetExceededError in place of what would cross a cap,
     and UnrepresentableError before the first piece.
     """
-    counted = _rows(within_rows(batches, max_rows=caps.rows), tally)
-    first = next(counted)
-    schema = first.schema
-    rows: Iterator[pa.RecordBatch] = chain(iter([first]), counted)
-    del first
-    rows = even(rows, rows=reader.batch_rows) if written.binary else _quick_start(rows)
-    if written.pieces is None:
-        pieces = written.encode(rows, schema, style)
-    else:
-        write = partial(written.pieces.body, style=style)
-        bodies = reader.workers.in_order(write, rows, may_run_ahead=lambda: not pace.is_slow())
-        pieces = written.pieces.file(schema, style, bodies)
-    yield from tally.counted(within_bytes(pieces, max_bytes=caps.size_bytes))
+    try:
+        counted = _rows(within_rows(batches, max_rows=caps.rows), tally)
+        first = next(counted)
+        schema = first.schema
+        rows: Iterator[pa.RecordBatch] = chain(iter([first]), counted)
+        del first
+        rows = even(rows, rows=reader.batch_rows) if written.binary else _quick_start(rows)
+        if written.pieces is None:
+            pieces = written.encode(rows, schema, style)
+        else:
+            write = partial(written.pieces.body, style=style)
+            bodies = reader.workers.in_order(write, rows, may_run_ahead=lambda: not pace.is_slow())
+            pieces = written.pieces.file(schema, style, bodies)
+        yield from tally.counted(within_bytes(pieces, max_bytes=caps.size_bytes))
+    finally:
+        # An error holds what is here for as long as it lives, and a thread that reads ahead can
+        # hold the error: the query would never end.
+        if isinstance(batches, Generator):
+            batches.close()
 
 
 def encoded(

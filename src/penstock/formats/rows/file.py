@@ -8,7 +8,7 @@ from penstock.errors import UnrepresentableError
 from penstock.formats.rows.values import is_writable
 from penstock.model.format import Encode, Pieces, Style
 
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 17
 
 
 def joined(pieces: Pieces) -> Encode:
