@@ -79,7 +79,12 @@ def encode_batches(
             pieces = written.encode(rows, schema, style)
         else:
             write = partial(written.pieces.body, style=style)
-            bodies = reader.workers.in_order(write, rows, may_run_ahead=lambda: not pace.is_slow())
+            bodies = reader.workers.in_order(
+                write,
+                rows,
+                # A scan that ends its query for another one is to leave nothing in memory.
+                may_run_ahead=lambda: not (pace.is_slow() or reader.slots.are_wanted),
+            )
             pieces = written.pieces.file(schema, style, bodies)
         yield from tally.counted(within_bytes(pieces, max_bytes=caps.size_bytes))
     finally:
@@ -128,12 +133,13 @@ def encoded(
 
 def _quick_start(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Cut some rows off the first batch: they are written, and on their way, in a moment."""
-    for place, batch in enumerate(batches):
-        if place == 0 and batch.num_rows > _FIRST_ROWS:
+    is_first = True
+    for batch in batches:
+        if is_first and batch.num_rows > _FIRST_ROWS:
             yield batch.slice(0, _FIRST_ROWS)
-            yield batch.slice(_FIRST_ROWS)
-        else:
-            yield batch
+            batch = batch.slice(_FIRST_ROWS)  # noqa: PLW2901 - not held under a second name
+        is_first = False
+        yield batch
         del batch
 
 

@@ -1,5 +1,6 @@
 """Scans: the batches of a slice, in order, from queries that never outlive their reader's pace."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from penstock.reading.slots import ScanSlots
 from penstock.reading.workers import Workers
 
 _BATCHES_AHEAD = 1
+_TURN_SECONDS = 0.05
+"""What a query gets, at least, of its row group when others wait: more than it reads twice."""
 
 
 class Pace(Protocol):
@@ -90,7 +93,8 @@ def scan(
     Yields at least one batch, which may be empty: it tells the schema. Lazy: holds one batch and
     one query; `beside` the caller, batches are read in a thread and two more are held. In file
     order the query ends at a border of row groups once the reader is slow or another one waits for
-    a slot, and goes on when the reader has caught up and a slot is free; any other order holds its
+    a slot, and goes on when the reader has caught up and a slot is free; where both are true, or
+    the other one has waited for a moment, it ends within a row group. Any other order holds its
     query to the end.
 
     Raises ScanQueueFullError before the first batch; DatasetDamagedError, DatasetChangedError,
@@ -207,6 +211,7 @@ class _Run:
         )
         with self._slot(), self._open(statement) as rows:
             place = first
+            turn_ends = time.monotonic() + _TURN_SECONDS
             for batch in self._checked(rows):
                 was = place
                 if not statement.hidden:
@@ -220,7 +225,10 @@ class _Run:
                 # Filtered rows may skip borders: any place will do, since few are read again. An
                 # empty batch is the end of the file: going on behind it would never end.
                 at_border = bool(statement.hidden) or any(was < b <= place for b in borders)
-                if at_border and was < place < stop and self._should_pause():
+                had_turn = time.monotonic() > turn_ends
+                if was < place < stop and self._should_pause(
+                    at_border=at_border, had_turn=had_turn
+                ):
                     self.going_on_at = place
                     return
 
@@ -232,8 +240,11 @@ class _Run:
         """
         return ahead(batches, depth=_BATCHES_AHEAD) if self.beside else batches
 
-    def _should_pause(self) -> bool:
-        return self.pace.is_slow() or self.reader.slots.are_wanted
+    def _should_pause(self, *, at_border: bool, had_turn: bool) -> bool:
+        """Whether to end the query; between two borders, some of its row group is read twice."""
+        if self.reader.slots.are_wanted:
+            return at_border or had_turn or self.pace.is_slow()
+        return at_border and self.pace.is_slow()
 
     def _slot(self) -> AbstractContextManager[None]:
         return self.reader.slots.slot(self.allowance, going_on=self.begun)

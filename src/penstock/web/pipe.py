@@ -78,8 +78,15 @@ class Pipe:
         return self._spool is not None
 
     def wait(self) -> None:
-        """Return once the reader has had everything. Raises ScanCancelledError if it has left."""
+        """Return once the reader has had everything; what it doesn't take soon waits on disk.
+
+        Raises ScanCancelledError if it has left.
+        """
         with self._changed:
+            if self._spool is None and not self._changed.wait_for(
+                lambda: self._left or not self._held, _PATIENCE_SECONDS
+            ):
+                self._begin_spool()
             while not self._left and (self._held or self._read < self._written):
                 self._changed.wait(_LOOK_SECONDS)
             self._refuse()

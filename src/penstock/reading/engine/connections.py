@@ -30,12 +30,15 @@ class Connections:
         except IndexError:
             return self._database.cursor()
 
-    def give_back(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Take a connection back whose query has ended."""
-        if any(connection is kept for kept in self._kept):
-            self._idle.append(connection)
-        else:
+    def give_back(self, connection: duckdb.DuckDBPyConnection, *, finished: bool) -> None:
+        """Take a connection back, its query read to the end or not."""
+        if not any(connection is kept for kept in self._kept):
             connection.close()
+            return
+        if not finished:
+            # Files that a query had open stay so until the next one begins.
+            connection.execute("SELECT 1").fetchall()
+        self._idle.append(connection)
 
     def close(self) -> None:
         """Close the connections that are kept; a query that runs on one fails."""

@@ -129,6 +129,7 @@ class Rows:
     ) -> None:
         self._connections = connections
         self._connection = connections.take()
+        self._finished = False
         self._sql = sql
         self._dataset = dataset
         self._allowance = allowance
@@ -138,7 +139,7 @@ class Rows:
                 result = self._connection.execute(sql, list(parameters))
                 self._reader = result.to_arrow_reader(batch_rows)
         except BaseException:
-            connections.give_back(self._connection)
+            connections.give_back(self._connection, finished=False)
             raise
         self.schema: pa.Schema = self._reader.schema
 
@@ -147,6 +148,7 @@ class Rows:
             with self._step():
                 batch = next(self._reader, None)
             if batch is None:
+                self._finished = True
                 return
             yield batch
             del batch
@@ -161,7 +163,7 @@ class Rows:
         trace: TracebackType | None,
     ) -> None:
         self._reader.close()
-        self._connections.give_back(self._connection)
+        self._connections.give_back(self._connection, finished=self._finished)
 
     @contextmanager
     def _step(self) -> Iterator[None]:
