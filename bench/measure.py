@@ -13,7 +13,7 @@ import floor
 import ways
 from checks import check_slice
 from client import Transfer, TransferFailedError, download, first_bytes, repeated, slow_readers
-from servers import BenchError, Server, free_port, running
+from servers import ENVIRONMENT, BenchError, Server, free_port, running
 from ways import Way
 
 FLOOR_PROBES = 3
@@ -269,5 +269,7 @@ def cold_starts(results: Results, way: Way, *, python: str, times: int, log: Pat
             results.cold_start_seconds.append(server.ready_seconds)
     timed = "import time; t = time.perf_counter(); import penstock.web.app; "
     timed += "print(time.perf_counter() - t)"
-    ended = subprocess.run([python, "-c", timed], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [python, "-c", timed], capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
     results.import_seconds = float(ended.stdout) if ended.returncode == 0 else None

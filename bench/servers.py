@@ -14,6 +14,9 @@ from pathlib import Path
 START_SECONDS = 60
 STOP_SECONDS = 10
 
+ENVIRONMENT = {name: said for name, said in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Of a server: its modules are compiled once, as those of installed packages are."""
+
 
 class BenchError(Exception):
     """A measurement can't be made or isn't right; the text is for the terminal."""
@@ -63,6 +66,7 @@ def running(
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=ENVIRONMENT,
         )
     try:
         _wait_until_ready(process, name=name, port=port, ready=ready, log=log)

@@ -197,6 +197,8 @@ def test_a_signed_url_opens_one_dataset_in_any_format_and_slice(two: Two) -> Non
         assert answer.headers["cache-control"] == "private, no-store"
         assert "access-control-allow-origin" not in answer.headers
         assert "_sig" not in answer.headers["content-location"]
+        receipt = f"/-/receipts/{answer.headers['download-id']}"
+        assert two.client.get(receipt, headers={"host": ACME}).json()["state"] == "complete"
     sliced = two.client.get("/secret.csv", params={"n": "41", **claim}, headers={"host": ACME})
     assert sliced.text == "name,n\n"
     public = two.client.get(

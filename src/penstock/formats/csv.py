@@ -1,6 +1,7 @@
 """CSV (RFC 4180, but for LF as the default line end): fields are quoted only where they must be."""
 
 from dataclasses import replace
+from functools import partial
 from string import ascii_letters, digits
 
 import pyarrow as pa
@@ -71,11 +72,12 @@ def _quoted(column: pa.Array, style: Style, *, alone: bool) -> pa.Array:
     line, an empty field is quoted: a blank line would be no row to a reader.
     """
     needles = [b'"', style.delimiter.encode(), b"\n", b"\r"]
-    mask = text.rows_with(column, bytes(text.data(column)), needles)
+    raw = bytes(text.data(column))
+    mask = text.rows_with(column, raw, needles)
     if style.null:
         same = pc.equal(column, pa.scalar(style.null, column.type)).fill_null(False)
         mask = same if mask is None else pc.or_(mask, same)
-    column = text.changed(column, mask, _in_quotes)
+    column = text.changed(column, mask, partial(_in_quotes, holds_quotes=b'"' in raw))
     if not alone:
         return column
     if not style.null:
@@ -84,8 +86,8 @@ def _quoted(column: pa.Array, style: Style, *, alone: bool) -> pa.Array:
     return pc.if_else(empty, pa.scalar('""', column.type), column)
 
 
-def _in_quotes(column: pa.Array) -> pa.Array:
-    doubled = pc.replace_substring(column, '"', '""')
+def _in_quotes(column: pa.Array, *, holds_quotes: bool) -> pa.Array:
+    doubled = pc.replace_substring(column, '"', '""') if holds_quotes else column
     return glue([b'"', doubled, b'"'], keep_nulls=True).cast(column.type)
 
 

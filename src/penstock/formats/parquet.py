@@ -13,7 +13,7 @@ from penstock.model.format import Format, Style
 MAX_GROUP_ROWS = 100_000
 """As in stored datasets."""
 
-MAX_GROUP_BYTES = 16 << 20
+MAX_GROUP_BYTES = 8 << 20
 """Decoded; a group is held whole while it is gathered, once more while it is written, and many
 downloads run at once. Readers ask for no more than some megabytes to read in long strokes."""
 
@@ -31,10 +31,11 @@ def encode(batches: Iterable[pa.RecordBatch], schema: pa.Schema, style: Style) -
     sink = Sink()
     writer = _opened(sink, schema)
     for tables in gathered(batches, schema, max_rows=MAX_GROUP_ROWS, max_bytes=MAX_GROUP_BYTES):
-        for table in tables:
-            writer.write_table(table, row_group_size=MAX_GROUP_ROWS)
-            yield sink.drain()
         if not tables:
+            yield sink.drain()
+        while tables:
+            # Not held while the next group is gathered.
+            writer.write_table(tables.pop(0), row_group_size=MAX_GROUP_ROWS)
             yield sink.drain()
     writer.close()
     yield sink.drain()
@@ -87,4 +88,5 @@ FORMAT = Format(
     binary=True,
     encode=encode,
     compressible=False,
+    encoding_version=2,
 )

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
-from penstock.errors import DatasetChangedError, QueryTimeoutError
-from penstock.model.slice import AfterKeys, AfterRows, Position
-from penstock.reading.ahead import ahead
-from penstock.reading.encoded import Caps, Tally, encode_batches, encoded, text_types
+from penstock.errors import QueryTimeoutError
+from penstock.model.slice import Position
+from penstock.reading.encoded import Caps, text_types
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import refuse_if_too_large
 from penstock.reading.scan import Pace
 from penstock.web.answers import Answer, Streamed
 from penstock.web.asked import Asked, Opened, open_download
-from penstock.web.coding import coded, negotiate
+from penstock.web.coding import negotiate
 from penstock.web.conditional import is_not_modified, range_still_fits
+from penstock.web.following import page_url
+from penstock.web.making import Making, exactly, making_of
 from penstock.web.paging import HeldPage, following_unread, known_rows, read_page
 from penstock.web.parts import AskedRanges, part_of
 from penstock.web.ranges import ByteRange, parse_ranges, within
@@ -22,8 +23,6 @@ from penstock.web.representation import Representation
 from penstock.web.resources import Resources
 from penstock.web.spools import Overflow, Spool
 from penstock.web.stored import stored_answer
-
-_PIECES_AHEAD = 1
 
 
 def download(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer:
@@ -69,40 +68,6 @@ def _caps(resources: Resources, asked: Asked) -> Caps:
     own = asked.asker.tenant.caps
     size = own.response_bytes if own.response_bytes is not None else resources.response_bytes
     return Caps(rows=own.response_rows, size_bytes=size)
-
-
-class _LatePace:
-    """The pace of a client that isn't connected yet: at once, until it is."""
-
-    def __init__(self) -> None:
-        self.client: Pace | None = None
-
-    def is_slow(self) -> bool:
-        return self.client is not None and self.client.is_slow()
-
-    def wait(self) -> None:
-        if self.client is not None:
-            self.client.wait()
-
-
-@dataclass(slots=True)
-class _Making:
-    """One run of the read: its pieces as coded, and the tallies that they fill on their way."""
-
-    pieces: Generator[bytes]
-    pace: _LatePace
-    identity: Tally
-    sent: Tally
-
-    def whole(self) -> Whole:
-        """Say what went by; true of the whole representation once the pieces are at their end."""
-        return Whole(
-            rows=self.identity.rows,
-            size_bytes=self.sent.size_bytes,
-            sha256=self.sent.sha256.hexdigest(),
-            identity_bytes=self.identity.size_bytes,
-            identity_sha256=self.identity.sha256.hexdigest(),
-        )
 
 
 @dataclass(slots=True)
@@ -179,47 +144,26 @@ class _Made:
         receipts = self.resources.ports.receipts
         return whole_of(receipts.completed(self.asked.tenant, self.shown.etag))
 
-    def _making(self) -> _Making:
-        """Set the read up; nothing is read until its first piece is asked for."""
-        identity = Tally()
-        pace = _LatePace()
-        query, written = self.opened.query, self.opened.written
-        if self.page is not None:
-            pieces = encode_batches(
-                self.page.batches,
-                written=written,
-                style=query.style,
-                reader=self.resources.reader,
-                pace=pace,
-                tally=identity,
-                caps=self.caps,
-            )
-        else:
-            pieces = encoded(
-                self.resources.reader,
-                self.opened.dataset,
-                query.slice,
-                written=written,
-                style=query.style,
-                allowance=self.allowance,
-                pace=pace,
-                tally=identity,
-                caps=self.caps,
-            )
-        if self.shown.coding == "identity":
-            return _Making(pieces, pace, identity, identity)
-        sent = Tally()
-        return _Making(self._coded(pieces, sent), pace, identity, sent)
+    def _making(self) -> Making:
+        return making_of(
+            self.resources.reader,
+            self.opened,
+            page=self.page,
+            coding=self.shown.coding,
+            allowance=self.allowance,
+            caps=self.caps,
+        )
 
-    def _coded(self, pieces: Iterator[bytes], sent: Tally) -> Generator[bytes]:
-        """Compress in a thread beside the one that encodes."""
-        side_by_side = ahead(pieces, depth=_PIECES_AHEAD)
-        try:
-            yield from sent.counted(coded(side_by_side, self.shown.coding))
-        finally:
-            side_by_side.close()
+    def _exactly(self, pieces: Generator[bytes], only: ByteRange, whole: Whole) -> Iterator[bytes]:
+        return exactly(
+            pieces,
+            only,
+            length=whole.size_bytes,
+            dataset=self.opened.dataset.name,
+            allowance=self.allowance,
+        )
 
-    def _counted(self, making: _Making, built: Overflow) -> Whole | None:
+    def _counted(self, making: Making, built: Overflow) -> Whole | None:
         """Read to the end to learn the length; None where that takes longer than a query may."""
         try:
             for _ in built.pieces:
@@ -236,33 +180,12 @@ class _Made:
         if rows is not None:
             headers["x-row-count"] = str(rows)
         if self.following is not None:
-            headers["link"] = f'<{self._page_url(self.following)}>; rel="next"'
+            url = page_url(self.opened, self.following, url_bytes=self.resources.url_bytes)
+            headers["link"] = f'<{url}>; rel="next"'
         return headers
 
     def _footer_rows(self) -> int | None:
         return known_rows(self.opened.dataset, self.opened.query.slice)
-
-    def _page_url(self, following: Position) -> str:
-        url = self._url_of(following)
-        if len(url) > self.resources.url_bytes and isinstance(following, AfterKeys):
-            # Sort keys of long text would make a URL that is then refused: count rows instead.
-            return self._url_of(AfterRows(following.rows))
-        return url
-
-    def _url_of(self, following: Position) -> str:
-        query = self.opened.query
-        token = self.opened.cursors.encode(
-            following, canonical_without_page=query.canonical_without_page
-        )
-        base = f"{query.canonical_without_page}&" if query.canonical_without_page else ""
-        page = f"_limit={query.slice.page.limit}&_cursor={token}"
-        # The next page needs what opened this one: the version it is of, and the signature.
-        if query.version is not None:
-            page += f"&_version={query.version}"
-        if query.claim is not None:
-            claim = query.claim
-            page += f"&_expires={claim.expires}&_kid={claim.key_id}&_sig={claim.signature}"
-        return f"/{self.opened.dataset.name}.{self.opened.written.extension}?{base}{page}"
 
     def _from_spool(self, spool: Spool) -> Answer:
         whole = spool.whole
@@ -292,13 +215,13 @@ class _Made:
 
         def pieces(pace: Pace) -> Iterator[bytes]:
             making.pace.client = pace
-            return self._exactly(making.pieces, only, length=whole.size_bytes)
+            return self._exactly(making.pieces, only, whole)
 
         return self._sent(206, headers, pieces, lambda: whole)
 
     def _streamed(
         self,
-        making: _Making,
+        making: Making,
         built: Overflow | None = None,
         *,
         whole: Whole | None = None,
@@ -316,41 +239,9 @@ class _Made:
             source = making.pieces if built is None else built.pieces
             if whole is None:
                 return source
-            everything = ByteRange(0, whole.size_bytes)
-            return self._exactly(source, everything, length=whole.size_bytes)
+            return self._exactly(source, ByteRange(0, whole.size_bytes), whole)
 
         return self._sent(200, headers, pieces, making.whole)
-
-    def _exactly(
-        self, pieces: Generator[bytes], only: ByteRange, *, length: int
-    ) -> Iterator[bytes]:
-        """Pass on one range of pieces that are to be `length` bytes together.
-
-        What ends there is given last, once it is known that nothing follows: a length that was
-        promised from an earlier answer never cuts this one short. Raises DatasetChangedError.
-        """
-        place = 0
-        last = b""
-        try:
-            for piece in pieces:
-                cut = piece[max(0, only.start - place) : max(0, only.stop - place)]
-                place += len(piece)
-                if place > length:
-                    break
-                if place == length:
-                    last = last or cut
-                elif cut:
-                    yield cut
-                if only.stop <= place and only.stop < length:
-                    break
-        finally:
-            # A query that still looks for what lies behind is ended, not awaited.
-            self.allowance.cancel()
-            pieces.close()
-        if place < only.stop or place > length:
-            raise DatasetChangedError(self.opened.dataset.name)
-        if last:
-            yield last
 
     def _sent(
         self,

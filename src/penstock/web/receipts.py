@@ -90,7 +90,8 @@ def open_receipt(
         tenant=shown.dataset.tenant,
         dataset=shown.dataset.name,
         version=shown.dataset.version,
-        private=shown.dataset.private,
+        # A signed URL opens its receipts as well: whoever has one has the id from its answer.
+        private=shown.dataset.private and shown.query.claim is None,
         etag=shown.etag,
         format=shown.written.extension,
         coding=shown.coding,

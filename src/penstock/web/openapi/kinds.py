@@ -50,7 +50,7 @@ _ANSWERED: Mapping[ColumnKind, Schema] = {
     "timestamptz": {"type": ["string", "null"], "format": "date-time"},
     "uuid": {"type": ["string", "null"], "format": "uuid"},
     "binary": {"type": ["string", "null"], "contentEncoding": "base16"},
-    "interval": {"type": ["string", "null"], "format": "duration"},
+    "interval": {"type": ["string", "null"]},
     "nested": {"description": "Nested JSON, or null."},
 }
 

@@ -1,0 +1,137 @@
+"""Making: one run of the read behind an answer, as coded pieces and what is known of them."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+from penstock.errors import DatasetChangedError
+from penstock.reading.ahead import ahead
+from penstock.reading.encoded import Caps, Tally, encode_batches, encoded
+from penstock.reading.engine import Allowance
+from penstock.reading.scan import Pace, Reader
+from penstock.web.asked import Opened
+from penstock.web.coding import Coding, coded
+from penstock.web.paging import HeldPage
+from penstock.web.ranges import ByteRange
+from penstock.web.receipts import Whole
+
+_PIECES_AHEAD = 1
+
+
+class LatePace:
+    """The pace of a client that isn't connected yet: at once, until it is."""
+
+    def __init__(self) -> None:
+        self.client: Pace | None = None
+
+    def is_slow(self) -> bool:
+        """Whether the client, if there is one, has fallen behind."""
+        return self.client is not None and self.client.is_slow()
+
+    def wait(self) -> None:
+        """Return once the client has caught up. Raises ScanCancelledError if it has left."""
+        if self.client is not None:
+            self.client.wait()
+
+
+@dataclass(slots=True)
+class Making:
+    """One run of the read: its pieces as coded, and the tallies that they fill on their way."""
+
+    pieces: Generator[bytes]
+    pace: LatePace
+    identity: Tally
+    sent: Tally
+
+    def whole(self) -> Whole:
+        """Say what went by; true of the whole representation once the pieces are at their end."""
+        return Whole(
+            rows=self.identity.rows,
+            size_bytes=self.sent.size_bytes,
+            sha256=self.sent.sha256.hexdigest(),
+            identity_bytes=self.identity.size_bytes,
+            identity_sha256=self.identity.sha256.hexdigest(),
+        )
+
+
+def making_of(
+    reader: Reader,
+    opened: Opened,
+    *,
+    page: HeldPage | None,
+    coding: Coding,
+    allowance: Allowance,
+    caps: Caps,
+) -> Making:
+    """Set a read up, of a page that is held or of the dataset.
+
+    Nothing is read until the first piece is asked for; pieces raise what `encoded` raises.
+    """
+    identity = Tally()
+    pace = LatePace()
+    if page is not None:
+        pieces = encode_batches(
+            page.batches,
+            written=opened.written,
+            style=opened.query.style,
+            reader=reader,
+            pace=pace,
+            tally=identity,
+            caps=caps,
+        )
+    else:
+        pieces = encoded(
+            reader,
+            opened.dataset,
+            opened.query.slice,
+            written=opened.written,
+            style=opened.query.style,
+            allowance=allowance,
+            pace=pace,
+            tally=identity,
+            caps=caps,
+        )
+    if coding == "identity":
+        return Making(pieces, pace, identity, identity)
+    sent = Tally()
+    return Making(_compressed(pieces, coding, sent), pace, identity, sent)
+
+
+def exactly(
+    pieces: Generator[bytes], only: ByteRange, *, length: int, dataset: str, allowance: Allowance
+) -> Iterator[bytes]:
+    """Pass on one range of pieces that are to be `length` bytes together.
+
+    What ends there is given last, once it is known that nothing follows: a length that was
+    promised from an earlier answer never cuts this one short. Raises DatasetChangedError.
+    """
+    place = 0
+    last = b""
+    try:
+        for piece in pieces:
+            cut = piece[max(0, only.start - place) : max(0, only.stop - place)]
+            place += len(piece)
+            if place > length:
+                break
+            if place == length:
+                last = last or cut
+            elif cut:
+                yield cut
+            if only.stop <= place and only.stop < length:
+                break
+    finally:
+        # A query that still looks for what lies behind is ended, not awaited.
+        allowance.cancel()
+        pieces.close()
+    if place < only.stop or place > length:
+        raise DatasetChangedError(dataset)
+    if last:
+        yield last
+
+
+def _compressed(pieces: Iterator[bytes], coding: Coding, sent: Tally) -> Generator[bytes]:
+    """Compress in a thread beside the one that encodes."""
+    side_by_side = ahead(pieces, depth=_PIECES_AHEAD)
+    try:
+        yield from sent.counted(coded(side_by_side, coding))
+    finally:
+        side_by_side.close()
