@@ -1,7 +1,7 @@
 """CSV (RFC 4180, but for LF as the default line end): fields are quoted only where they must be."""
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache
 from string import ascii_letters, digits
 
 import pyarrow as pa
@@ -39,14 +39,55 @@ def _body(batch: pa.RecordBatch, style: Style) -> list[bytes]:
 
 def _rows(batch: pa.RecordBatch, style: Style) -> memoryview:
     parts: list[Part] = []
+    between, opened = b"", None
     for column in batch.columns:
-        parts += _fields(column, style, alone=batch.num_columns == 1)
-        parts.append(style.delimiter.encode())
-    return weave([*parts[:-1], _line_end(style)], rows=batch.num_rows)
+        fields, quoted = _fields(column, style, alone=batch.num_columns == 1)
+        parts += [_edge(opened, between, quoted), *fields]
+        between, opened = style.delimiter.encode(), quoted
+    return weave([*parts, _edge(opened, _line_end(style), None)], rows=batch.num_rows)
 
 
-def _fields(column: pa.Array, style: Style, *, alone: bool) -> list[pa.Array]:
-    """Write the fields of a column; with a null text no part of a null is left empty."""
+def _edge(before: pa.Array | None, between: bytes, behind: pa.Array | None) -> Part:
+    """Write what stands between two fields, with a quote on a side where a row is marked for it.
+
+    A quote costs nothing there: the delimiter is one element of a row in any case.
+    """
+    if before is None and behind is None:
+        return between
+    marks = [mask.cast(pa.int8()) for mask in (before, behind) if mask is not None]
+    which = marks[0] if len(marks) == 1 else pc.add(pc.add(marks[0], marks[0]), marks[1])
+    texts = _edges(between, ends=before is not None, begins=behind is not None)
+    return pc.take(texts, which, boundscheck=False)
+
+
+@lru_cache(maxsize=64)
+def _edges(between: bytes, *, ends: bool, begins: bool) -> pa.Array:
+    end, begin = ([b"", b'"'] if either else [b""] for either in (ends, begins))
+    texts = [left + between + right for left in end for right in begin]
+    return pa.array(texts, pa.binary()).cast(pa.string())
+
+
+def _fields(
+    column: pa.Array, style: Style, *, alone: bool
+) -> tuple[list[pa.Array], pa.Array | None]:
+    """Write the fields of a column, and mark those that are still to be put in quotes."""
+    if is_text(column.type) and not (alone or style.null):
+        texts = text.plain_text(column)
+        return _escaped(_defused(texts) if style.excel else texts, style)
+    return _finished(column, style, alone=alone), None
+
+
+def _escaped(column: pa.Array, style: Style) -> tuple[list[pa.Array], pa.Array | None]:
+    """Double the quotes of a column, and mark the fields that hold what asks for quotes."""
+    raw = bytes(text.data(column))
+    mask = text.rows_with(column, raw, _needles(style))
+    if b'"' in raw:
+        column = text.changed(column, mask, _with_doubled_quotes)
+    return [column], mask
+
+
+def _finished(column: pa.Array, style: Style, *, alone: bool) -> list[pa.Array]:
+    """Write whole fields; with a null text no part of a null is left empty."""
     if is_text(column.type):
         texts = text.plain_text(column)
         fields = [_quoted(_defused(texts) if style.excel else texts, style, alone=alone)]
@@ -71,13 +112,11 @@ def _quoted(column: pa.Array, style: Style, *, alone: bool) -> pa.Array:
     A text that equals the null text is quoted too, which tells it from a null. `alone` in its
     line, an empty field is quoted: a blank line would be no row to a reader.
     """
-    needles = [b'"', style.delimiter.encode(), b"\n", b"\r"]
-    raw = bytes(text.data(column))
-    mask = text.rows_with(column, raw, needles)
+    mask = text.rows_with(column, bytes(text.data(column)), _needles(style))
     if style.null:
         same = pc.equal(column, pa.scalar(style.null, column.type)).fill_null(False)
         mask = same if mask is None else pc.or_(mask, same)
-    column = text.changed(column, mask, partial(_in_quotes, holds_quotes=b'"' in raw))
+    column = text.changed(column, mask, _in_quotes)
     if not alone:
         return column
     if not style.null:
@@ -86,9 +125,16 @@ def _quoted(column: pa.Array, style: Style, *, alone: bool) -> pa.Array:
     return pc.if_else(empty, pa.scalar('""', column.type), column)
 
 
-def _in_quotes(column: pa.Array, *, holds_quotes: bool) -> pa.Array:
-    doubled = pc.replace_substring(column, '"', '""') if holds_quotes else column
-    return glue([b'"', doubled, b'"'], keep_nulls=True).cast(column.type)
+def _needles(style: Style) -> list[bytes]:
+    return [b'"', style.delimiter.encode(), b"\n", b"\r"]
+
+
+def _in_quotes(column: pa.Array) -> pa.Array:
+    return glue([b'"', _with_doubled_quotes(column), b'"'], keep_nulls=True).cast(column.type)
+
+
+def _with_doubled_quotes(column: pa.Array) -> pa.Array:
+    return pc.replace_substring(column, '"', '""')
 
 
 def _defused(column: pa.Array) -> pa.Array:

@@ -96,6 +96,8 @@ def _pattern(parts: Sequence[Part]) -> tuple[tuple[int, ...], list[bytes]]:
     for part in parts:
         if not isinstance(part, bytes):
             pattern.append(-1)
+        elif not part:
+            continue
         elif pattern and pattern[-1] >= 0:
             constants[-1] += part
         else:
