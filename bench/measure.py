@@ -101,6 +101,11 @@ class Results:
         """Give the median time of the decode-only floor, None where it wasn't measured."""
         return statistics.median(self.floor_seconds) if self.floor_seconds else None
 
+    def plain_floor(self) -> float | None:
+        """Give the same of the floor with the engine's own settings, fastest or not."""
+        seconds = self.plain_floor_seconds or self.floor_seconds
+        return statistics.median(seconds) if seconds else None
+
 
 Say = Callable[[str], None]
 

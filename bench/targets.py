@@ -27,6 +27,7 @@ def targets(results: Results, lineitems: Mapping[str, Results]) -> list[Target]:
     floor = results.floor()
     found = [
         _most("CSV, times the floor", _ratio(plain, floor), 2.8, TIMES),
+        _most("CSV, times the plain floor", _ratio(plain, results.plain_floor()), 2.8, TIMES),
         _least(
             "CSV, times as fast as pandas",
             _ratio(results.seconds(ways.PANDAS, ways.CSV), plain), 15, TIMES,
@@ -37,6 +38,10 @@ def targets(results: Results, lineitems: Mapping[str, Results]) -> list[Target]:
         ),
         _most(
             "NDJSON, times the floor", _ratio(results.seconds(ours, ways.NDJSON), floor), 3.5, TIMES
+        ),
+        _most(
+            "NDJSON, times the plain floor",
+            _ratio(results.seconds(ours, ways.NDJSON), results.plain_floor()), 3.5, TIMES,
         ),
     ]  # fmt: skip
     for case in (ways.GZIP, ways.ZSTD):
