@@ -96,7 +96,7 @@ class Pipe:
         """Say that no further piece comes, because of `error` or because all are there."""
         with self._changed:
             self._ended = True
-            self._error = error
+            self._error = None if self._left else error
             self._tell()
 
     # The consumer's side, in the event loop.
@@ -135,6 +135,8 @@ class Pipe:
         """Say that the reader is gone: whatever waits is dropped, and the producer is told."""
         with self._changed:
             self._left = True
+            # Its traceback holds those who use this pipe, and through them what they have open.
+            self._error = None
             self._pieces.clear()
             self._held = 0
             self._end_spool()

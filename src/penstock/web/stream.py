@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -124,6 +125,7 @@ async def _send_streamed(body: Streamed, pipe: Pipe, start: Message, send: Send)
 
 def _produce(body: Streamed, pipe: Pipe) -> None:
     error: BaseException | None = None
+    pieces: Iterator[bytes] = iter(())
     try:
         pieces = body.pieces(pipe)
         try:
@@ -136,4 +138,7 @@ def _produce(body: Streamed, pipe: Pipe) -> None:
                 close()
     except BaseException as caught:  # noqa: BLE001 - it is raised on the connection's side
         error = caught
+        traceback.clear_frames(caught.__traceback__)
     pipe.end(error)
+    # The traceback holds this frame: together they would be left to the collector of cycles.
+    del body, pipe, pieces, error
