@@ -1,11 +1,14 @@
-"""What tests of every kind share: the real inputs, which are found and never copied."""
+"""What tests of every kind share: real inputs, found and never copied, and servers for AWS's."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import settings
+from tests import stand_ins
+from tests.stand_ins import StandIn
 
 settings.register_profile("without-timings", deadline=None)
 settings.load_profile("without-timings")
@@ -18,6 +21,20 @@ def inputs() -> Path:
     if named is None:
         missing("PENSTOCK_TEST_INPUTS names no folder of real inputs")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A real S3 server, for the whole run; a test makes a bucket of its own."""
+    with stand_ins.seaweed(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """Services of AWS that have no real stand-in, for the whole run; names must be a test's own."""
+    with stand_ins.moto(tmp_path_factory.mktemp("moto")) as server:
+        yield server
 
 
 def missing(reason: str) -> NoReturn:

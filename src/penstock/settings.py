@@ -49,3 +49,20 @@ class Settings(BaseSettings):
     """Per client address, and per key; 0 is unlimited. Loopback addresses are never limited."""
     trusted_edge: bool = False
     """Whether `x-tenant-host` and viewer addresses of an edge in front are believed."""
+
+
+class AwsSettings(Settings):
+    """What a function of the stack is set to; template.yaml gives each of these variables."""
+
+    dataset_bucket: str = Field(validation_alias="DATASET_BUCKET")
+    """The bucket with every tenant's datasets, below `{tenant}/datasets/`."""
+    environment: str = "dev"
+    """The stack's stage, which is part of the names of its parameters: `/penstock/{environment}/…`."""
+    receipts_table: str
+    keys_table: str
+    single_tenant: str | None = None
+    """The tenant whose datasets are `{dataset}.parquet` at the top of the bucket."""
+    origin_secret_arn: str | None = None
+    """The secret that the edge sends to API Gateway; a function behind IAM has none."""
+    tenant_seconds: float = Field(default=60, ge=0)
+    """How long what is known of a tenant is used before it is looked up again."""
