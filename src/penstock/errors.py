@@ -410,17 +410,34 @@ class TooLargeError(PenstockError):
 
 
 class ResponseTooLargeError(TooLargeError):
-    """The answer would exceed the tenant's cap; sizes are bytes as sent, before coding."""
+    """The answer would exceed a cap; sizes are bytes as they are counted for that cap.
+
+    `object_url` is where the same bytes can be had for a while, if they are stored as they are.
+    """
 
     code = "response-too-large"
 
-    def __init__(self, *, limit: int, estimated: int, unit: str) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int,
+        estimated: int,
+        unit: str,
+        smaller_coded: bool = False,
+        object_url: str | None = None,
+    ) -> None:
+        ways = ["narrow the query with a filter, fewer columns (_select) or pages (_limit)"]
+        if smaller_coded:
+            ways.insert(0, "take it compressed (Accept-Encoding: zstd, gzip)")
+        if object_url is not None:
+            ways = ["take it from object_url, soon", "ask for ranges of it", *ways]
         super().__init__(
             f"The answer is estimated at {estimated:,} {unit} and at most {limit:,} may be sent: "
-            "narrow the query with a filter, fewer columns (_select) or pages (_limit).",
+            f"{', or '.join(ways)}.",
             limit=limit,
             estimated=estimated,
             unit=unit,
+            object_url=object_url,
         )
 
 

@@ -25,6 +25,13 @@ class Blobs(Protocol):
         """
         ...
 
+    def link(self, file: DataFile, *, file_name: str, seconds: int) -> str | None:
+        """Give a URL that opens this object, as `file_name`, to whoever has it, for `seconds`.
+
+        None where objects have no place of their own that a client could reach.
+        """
+        ...
+
 
 class Catalog(Protocol):
     """Which datasets a tenant has."""

@@ -43,6 +43,9 @@ class Caps:
 
     rows: int | None = None
     size_bytes: int | None = None
+    """Before content coding."""
+    wire_bytes: int | None = None
+    """As coded: what its connection takes."""
 
 
 def text_types(written: Format) -> TextTypes:

@@ -1,6 +1,7 @@
 """Estimates: what an answer will weigh, before it is begun."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from penstock.errors import QueryTimeoutError, ResponseTooLargeError
 from penstock.model.dataset import Dataset
@@ -12,6 +13,14 @@ from penstock.reading.scan import Reader, count_rows, page_rows, scan
 
 _SAMPLE_ROWS = 1000
 _COUNT_SECONDS = 0.2
+_WRITTEN_OUT = 4
+"""How much longer text is than what Parquet holds of it, encoded."""
+_CELL_BYTES = 24
+_SURELY_TOO_LARGE = 1.5
+"""A thousand rows compress worse than a million: coded sizes are refused from here on."""
+
+Code = Callable[[Iterable[bytes]], Iterator[bytes]]
+"""Puts pieces in a content coding."""
 
 
 class _AtOnce:
@@ -27,7 +36,15 @@ class _AtOnce:
 AT_ONCE = _AtOnce()
 
 
-def bytes_per_row(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What a row weighs, in bytes: encoded, and then coded."""
+
+    encoded: float
+    coded: float
+
+
+def weigh(
     reader: Reader,
     dataset: Dataset,
     wanted: Slice,
@@ -35,8 +52,9 @@ def bytes_per_row(
     written: Format,
     style: Style,
     allowance: Allowance,
-) -> float:
-    """Weigh the first rows of an answer: encoded bytes a row, before content coding; 0.0 if none.
+    code: Code | None = None,
+) -> Weight:
+    """Weigh the first rows of an answer, in a content coding if `code` is given; 0.0 if none.
 
     In file order the first 1,000 rows of the answer are read; a sorted, grouped or distinct answer
     is weighed by the rows of the dataset, since making it would cost what the estimate is to save.
@@ -54,7 +72,7 @@ def bytes_per_row(
         pace=AT_ONCE,
     )
     tally = Tally()
-    for _ in encode_batches(
+    pieces: Iterator[bytes] = encode_batches(
         batches,
         written=written,
         style=style,
@@ -62,9 +80,10 @@ def bytes_per_row(
         pace=AT_ONCE,
         tally=tally,
         caps=Caps(),
-    ):
-        pass
-    return tally.size_bytes / tally.rows if tally.rows else 0.0
+    )
+    size = sum(len(piece) for piece in (pieces if code is None else code(pieces)))
+    rows = max(tally.rows, 1)
+    return Weight(encoded=tally.size_bytes / rows, coded=size / rows)
 
 
 def refuse_if_too_large(
@@ -76,36 +95,57 @@ def refuse_if_too_large(
     style: Style,
     caps: Caps,
     allowance: Allowance,
+    code: Code | None = None,
 ) -> None:
     """Refuse an answer that surely exceeds its caps; an unsure one may begin, and ends at its cap.
 
-    The footers bound the rows; only where that bound exceeds a cap are rows counted, for 0.2 s at
-    most, and weighed. Raises ResponseTooLargeError.
+    The footers bound the rows; only where that bound may exceed a cap are rows counted, for 0.2 s
+    at most, and then weighed. Raises ResponseTooLargeError.
     """
-    if caps.rows is None and caps.size_bytes is None:
-        return
-    bound = page_rows(dataset.rows, wanted)
-    weight = 0.0
-    if caps.size_bytes is not None:
-        weight = bytes_per_row(
-            reader, dataset, wanted, written=written, style=style, allowance=allowance
-        )
-    if _first_crossed(bound, weight, caps) is None:
+    if not _may_cross(page_rows(dataset.rows, wanted), dataset, caps):
         return
     try:
         counting = Allowance(seconds=_COUNT_SECONDS)
         rows = page_rows(count_rows(reader, dataset, wanted, allowance=counting), wanted)
     except QueryTimeoutError:
         return
-    if crossed := _first_crossed(rows, weight, caps):
+    if not _may_cross(rows, dataset, caps):
+        return
+    weight = weigh(
+        reader, dataset, wanted, written=written, style=style, allowance=allowance, code=code
+    )
+    if crossed := _first_crossed(rows, weight, caps, is_coded=code is not None):
         raise crossed
 
 
-def _first_crossed(rows: int, weight: float, caps: Caps) -> ResponseTooLargeError | None:
+def _may_cross(rows: int, dataset: Dataset, caps: Caps) -> bool:
+    if (caps.rows is not None and rows > caps.rows) or caps.size_bytes is not None:
+        return True
+    return caps.wire_bytes is not None and rows * _roughly_at_most(dataset) > caps.wire_bytes
+
+
+def _roughly_at_most(dataset: Dataset) -> float:
+    """Bound a row's bytes by its footers; text that repeats a lot in one column may be longer."""
+    decoded = sum(group.decoded_bytes for file in dataset.files for group in file.row_groups)
+    per_row = decoded / max(dataset.rows, 1)
+    return _WRITTEN_OUT * per_row + _CELL_BYTES * len(dataset.columns)
+
+
+def _first_crossed(
+    rows: int, weight: Weight, caps: Caps, *, is_coded: bool
+) -> ResponseTooLargeError | None:
     if caps.rows is not None and rows > caps.rows:
         return ResponseTooLargeError(limit=caps.rows, estimated=rows, unit="rows")
-    if caps.size_bytes is not None and rows * weight > caps.size_bytes:
+    if caps.size_bytes is not None and rows * weight.encoded > caps.size_bytes:
         return ResponseTooLargeError(
-            limit=caps.size_bytes, estimated=int(rows * weight), unit="bytes"
+            limit=caps.size_bytes, estimated=int(rows * weight.encoded), unit="bytes"
+        )
+    doubt = _SURELY_TOO_LARGE if is_coded else 1.0
+    if caps.wire_bytes is not None and rows * weight.coded > caps.wire_bytes * doubt:
+        return ResponseTooLargeError(
+            limit=caps.wire_bytes,
+            estimated=int(rows * weight.coded),
+            unit="bytes",
+            smaller_coded=not is_coded,
         )
     return None

@@ -150,6 +150,7 @@ def _asked(request: Request, *, extension: str) -> Asked:
         headers=request.headers,
         is_head=request.method == "HEAD",
         is_http10=request.scope["http_version"] == "1.0",
+        wire_bytes=request.scope.get("extensions", {}).get("penstock.wire_bytes"),
     )
 
 

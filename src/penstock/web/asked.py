@@ -25,6 +25,8 @@ class Asked:
     headers: Mapping[str, str]
     is_head: bool = False
     is_http10: bool = False
+    wire_bytes: int | None = None
+    """What the connection takes at most; None is unlimited."""
 
     @property
     def tenant(self) -> str:

@@ -9,7 +9,7 @@ from penstock.errors import UnknownReceiptError
 from penstock.model.dataset import DatasetEntry
 from penstock.query import column_operators
 from penstock.reading.engine import Allowance
-from penstock.reading.estimate import bytes_per_row
+from penstock.reading.estimate import weigh
 from penstock.reading.scan import count_rows, page_rows
 from penstock.reading.stats import column_stats
 from penstock.web.answers import Answer, cache_control, public_headers
@@ -116,14 +116,14 @@ def count(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer
     weights = {
         name: round(
             rows
-            * bytes_per_row(
+            * weigh(
                 resources.reader,
                 dataset,
                 wanted,
                 written=written,
                 style=opened.query.style,
                 allowance=allowance,
-            )
+            ).encoded
         )
         for name, written in formats.all_formats().items()
     }

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
-from penstock.errors import QueryTimeoutError
+from penstock.errors import QueryTimeoutError, ResponseTooLargeError
 from penstock.model.slice import Position
+from penstock.reading.budget import within_bytes
 from penstock.reading.encoded import Caps, text_types
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import refuse_if_too_large
 from penstock.reading.scan import Pace
 from penstock.web.answers import Answer, Streamed
 from penstock.web.asked import Asked, Opened, open_download
-from penstock.web.coding import negotiate
+from penstock.web.coding import coded, negotiate
 from penstock.web.conditional import is_not_modified, range_still_fits
 from penstock.web.following import page_url
 from penstock.web.making import Making, exactly, making_of
@@ -53,6 +55,7 @@ def download(resources: Resources, asked: Asked, *, allowance: Allowance) -> Ans
         style=opened.query.style,
         caps=caps,
         allowance=allowance,
+        code=None if coding == "identity" else partial(coded, coding=coding),
     )
     page = read_page(
         resources.reader,
@@ -67,7 +70,7 @@ def download(resources: Resources, asked: Asked, *, allowance: Allowance) -> Ans
 def _caps(resources: Resources, asked: Asked) -> Caps:
     own = asked.asker.tenant.caps
     size = own.response_bytes if own.response_bytes is not None else resources.response_bytes
-    return Caps(rows=own.response_rows, size_bytes=size)
+    return Caps(rows=own.response_rows, size_bytes=size, wire_bytes=asked.wire_bytes)
 
 
 @dataclass(slots=True)
@@ -250,6 +253,10 @@ class _Made:
         pieces: Callable[[Pace], Iterator[bytes]],
         known: Callable[[], Whole | None],
     ) -> Answer:
+        most = self.caps.wire_bytes
+        size = headers.get("content-length")
+        if most is not None and size is not None and int(size) > most:
+            raise ResponseTooLargeError(limit=most, estimated=int(size), unit="bytes")
         if self.asked.is_head:
             return Answer(status=status, headers=headers)
         receipt = open_receipt(
@@ -259,9 +266,18 @@ class _Made:
             status=status,
             headers=headers | {"download-id": receipt.receipt.id},
             body=Streamed(
-                pieces=pieces,
+                pieces=lambda pace: _bounded(pieces(pace), most),
                 allowance=self.allowance,
                 complete=receipt.complete,
                 aborted=receipt.aborted,
             ),
         )
+
+
+def _bounded(pieces: Iterator[bytes], most: int | None) -> Iterator[bytes]:
+    """End pieces before they are more than the connection takes: it would cut them off."""
+    try:
+        yield from within_bytes(pieces, max_bytes=most)
+    finally:
+        if isinstance(pieces, Generator):
+            pieces.close()

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penstock.errors import BadKeyError, MethodNotAllowedError, PenstockError, UriTooLongError
 from penstock.web import pages
 from penstock.web.answers import Answer, public_headers
+from penstock.web.edge import believed
 from penstock.web.identity import Asker, host_of, key_of
 from penstock.web.problems import problem_answer
 from penstock.web.resources import Resources
@@ -55,6 +56,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         began = time.monotonic()
+        scope = believed(scope, trusted=self._resources.trusted_edge)
         sending = _Sending(send)
         try:
             await self._answer(scope, receive, sending)
@@ -94,11 +96,7 @@ class Front:
     def _identify(self, scope: Scope) -> tuple[Asker, Mapping[str, str], PenstockError | None]:
         resources = self._resources
         headers = scope["headers"]
-        host = host_of(
-            headers,
-            target_host=scope.get("penstock.target_host"),
-            trusted_edge=resources.trusted_edge,
-        )
+        host = host_of(headers, target_host=scope.get("penstock.target_host"))
         tenant = resources.ports.tenants.by_host(host)
         client = scope.get("client")
         asker = Asker(tenant=tenant, key=None, address=client[0] if client else "")
@@ -120,6 +118,9 @@ class Front:
     def _problem(self, scope: Scope, error: PenstockError | None) -> Answer:
         request = Request(scope)
         answer = problem_answer(error, path=scope["path"])
+        if isinstance(error, BadKeyError) and not self._resources.basic_keys:
+            # A browser would ask for a password again and again, and it would not arrive.
+            answer.headers["www-authenticate"] = "ApiKey"
         return pages.problem(answer, accept=request.headers.get("accept"))
 
 

@@ -31,19 +31,17 @@ class Asker:
         return self.key is not None
 
 
-def host_of(headers: Headers, *, target_host: str | None, trusted_edge: bool) -> str:
+def host_of(headers: Headers, *, target_host: str | None) -> str:
     """Name the host that a request is for: lower-case, without port and trailing dot.
 
-    `target_host` is the host of an absolute request target. Behind a trusted edge, `x-tenant-host`
-    counts in place of Host.
+    `target_host` is the host of an absolute request target.
 
     Raises BadRequestError unless there is exactly one Host, of usable form, that agrees with the
     request target.
     """
-    wanted = b"x-tenant-host" if trusted_edge else b"host"
-    hosts = [value for name, value in headers if name == wanted]
+    hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) != 1:
-        raise BadRequestError(f"A request has exactly one {wanted.decode()} header.")
+        raise BadRequestError("A request has exactly one Host header.")
     host = _bare_host(hosts[0].decode("latin-1"))
     if target_host is not None and _bare_host(target_host) != host:
         raise BadRequestError("The request target and the Host header name different hosts.")

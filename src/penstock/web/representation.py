@@ -92,8 +92,12 @@ class Representation:
             }
         )
 
+    @property
+    def file_name(self) -> str:
+        """What a browser is to call the file."""
+        name = self.query.delivery.file_name or self.dataset.name
+        return f"{name}.{self.written.extension}"
+
     def _disposition(self) -> str:
-        delivery = self.query.delivery
-        kind = "attachment" if delivery.attachment else "inline"
-        name = f"{delivery.file_name or self.dataset.name}.{self.written.extension}"
-        return f'{kind}; filename="{name}"'
+        kind = "attachment" if self.query.delivery.attachment else "inline"
+        return f'{kind}; filename="{self.file_name}"'

@@ -16,11 +16,16 @@ from penstock.web.receipts import Whole, open_receipt, whole_of
 from penstock.web.representation import Representation
 from penstock.web.resources import Resources
 
+_LINK_SECONDS = 300
+
 
 def stored_answer(
     resources: Resources, asked: Asked, shown: Representation, *, caps: Caps, allowance: Allowance
 ) -> Answer:
     """Answer with the stored object, or ranges of it; no row is read.
+
+    What is too much for the connection can be had from the object's own place, if it has one: the
+    asker is sent there if they said that they follow (`_redirect=1`), and told of it if not.
 
     Raises ResponseTooLargeError and RangeNotSatisfiableError.
     """
@@ -36,6 +41,14 @@ def stored_answer(
         return resources.ports.blobs.read(file, start=start, stop=stop)
 
     part = part_of(read, length=file.size_bytes, media_type=shown.written.media_type, ranges=ranges)
+    size = int(part.headers["content-length"])
+    if caps.wire_bytes is not None and size > caps.wire_bytes:
+        link = resources.ports.blobs.link(file, file_name=shown.file_name, seconds=_LINK_SECONDS)
+        if link is None or not shown.query.delivery.redirect:
+            raise ResponseTooLargeError(
+                limit=caps.wire_bytes, estimated=size, unit="bytes", object_url=link
+            )
+        return Answer(status=307, headers={"location": link, "cache-control": "no-store"})
     headers = shown.headers() | {"x-row-count": str(shown.dataset.rows)} | part.headers
     if asked.is_head:
         return Answer(status=part.status, headers=headers)
