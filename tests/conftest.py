@@ -1,13 +1,15 @@
 """What tests of every kind share: real inputs, found and never copied, and servers for AWS's."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import settings
-from tests import stand_ins
+from tests import function_package, stand_ins
+from tests.function_package import FunctionPackage
 from tests.stand_ins import StandIn
 
 settings.register_profile("without-timings", deadline=None)
@@ -35,6 +37,14 @@ def aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """Services of AWS that have no real stand-in, for the whole run; names must be a test's own."""
     with stand_ins.moto(tmp_path_factory.mktemp("moto")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> FunctionPackage:
+    """The functions' code and layers, built for this interpreter; its layers are kept for later."""
+    if not sys.platform.startswith("linux") or not function_package.ARCHITECTURE:
+        missing("layers are made of wheels for Linux on x86_64 and arm64")
+    return function_package.built(tmp_path_factory.mktemp("function"))
 
 
 def missing(reason: str) -> NoReturn:

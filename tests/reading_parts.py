@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from penstock.model.dataset import DataFile, Dataset
 from penstock.reading.describe import describe_file
-from penstock.reading.engine import Allowance, Engine
+from penstock.reading.engine import Allowance, Engine, ObjectStore
 from penstock.reading.scan import Reader
 from penstock.reading.slots import ScanSlots
 from penstock.reading.workers import Workers
@@ -25,8 +25,9 @@ def reader_over(
     memory_bytes: int = 160_000_000,
     spill_bytes: int = 1_000_000_000,
     is_stored: Callable[[Dataset], bool] = lambda _: True,
+    object_store: ObjectStore | None = None,
 ) -> Iterator[Reader]:
-    """A reader that may read below a folder."""
+    """A reader that may read below a folder, and in an object store."""
     spill = root / "spill"
     spill.mkdir(exist_ok=True)
     engine = Engine(
@@ -36,6 +37,7 @@ def reader_over(
         threads=2,
         queries=2,
         spill_bytes=spill_bytes,
+        object_store=object_store,
     )
     workers = Workers(threads=2)
     try:

@@ -76,6 +76,8 @@ def seaweed(folder: Path) -> Iterator[StandIn]:
         "-s3",
         f"-s3.config={config}",
         "-s3.iam=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         "-master.volumeSizeLimitMB=100",
         "-volume.max=40",
         *(f"-{name}={port}" for name, port in ports.items()),

@@ -43,6 +43,8 @@ PenstockError
 │   └── UnreadableColumnError     a column holds values that can't be read exactly
 ├── ScanCancelledError            the client left, so the scan was stopped
 ├── SetupError                    the service can't start: a port, a folder, a file, a setting
+├── RuntimeApiError               a function can't reach Lambda's Runtime API, or is refused by it
+├── FunctionError                 an invoked function failed, or broke its answer off
 └── TransferError                 the client could not complete a download
 """
 
@@ -561,6 +563,22 @@ class SetupError(PenstockError):
     """The service or a command can't start; the detail is one line for the terminal."""
 
     code = "setup"
+
+
+class RuntimeApiError(PenstockError):
+    """The Runtime API can't be reached, refuses, or nobody takes the answer any more."""
+
+    code = "runtime-api"
+
+
+class FunctionError(PenstockError):
+    """An invoked function failed or broke its answer off; `kind` is the type that Lambda names."""
+
+    code = "function"
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail, kind=kind)
+        self.kind = kind
 
 
 class TransferError(PenstockError):

@@ -20,15 +20,17 @@ class Blobs(Protocol):
         Lazy: holds one piece and one open handle, which stays on the object that was opened first,
         also where another one takes its place meanwhile.
 
-        Raises DatasetChangedError if the object is not the one that `file` describes, and when it
-        ends before `stop`.
+        Raises DatasetChangedError if the object is not the one that `file` describes, when it ends
+        before `stop`, and where a read that broke off can't go on since another one took its place;
+        BusyError if the store can't be read, also after some pieces.
         """
         ...
 
     def link(self, file: DataFile, *, file_name: str, seconds: int) -> str | None:
         """Give a URL that opens this object, as `file_name`, to whoever has it, for `seconds`.
 
-        None where objects have no place of their own that a client could reach.
+        It opens what is stored there by then. None where objects have no place of their own that a
+        client could reach.
         """
         ...
 
@@ -37,19 +39,26 @@ class Catalog(Protocol):
     """Which datasets a tenant has."""
 
     def entries(self, tenant: str) -> list[DatasetEntry]:
-        """List a tenant's datasets by name, the private and the damaged ones included."""
+        """List a tenant's datasets by name, the private and the damaged ones included.
+
+        Raises BusyError if the store can't be listed.
+        """
         ...
 
     def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
         """Give the current version of a dataset, or the named one while it is still stored.
 
-        Raises UnknownDatasetError (without any suggestion), VersionGoneError, and
-        DatasetDamagedError if the file can't be read.
+        Raises UnknownDatasetError (without any suggestion), VersionGoneError, DatasetDamagedError
+        if the file can't be read as it is stored, and BusyError if it is out of reach just now.
         """
         ...
 
     def is_stored(self, dataset: Dataset) -> bool:
-        """Whether reading this version's files still gives this version's rows."""
+        """Whether all that was read of this version's files until now is this version's.
+
+        Asked after each batch, before it is passed on: to be answered in microseconds. A catalog of
+        files looks at them; one whose locations open a single content (reading/objects.py) knows.
+        """
         ...
 
 

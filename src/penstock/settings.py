@@ -1,9 +1,12 @@
 """Settings from the environment (PENSTOCK_…); only the composition roots read them."""
 
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from penstock.errors import SetupError
 
 
 def default_home() -> Path:
@@ -48,7 +51,29 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(default=600, ge=0)
     """Per client address, and per key; 0 is unlimited. Loopback addresses are never limited."""
     trusted_edge: bool = False
-    """Whether `x-tenant-host` and viewer addresses of an edge in front are believed."""
+    """Whether `x-tenant-host`, `x-accept-zstd` and the viewer's address that an edge in front sends
+    are believed."""
+
+
+Kind = TypeVar("Kind", bound=BaseSettings)
+
+
+def from_environment(kind: type[Kind]) -> Kind:
+    """Read settings of which some have no default.
+
+    Raises SetupError, which names each variable that is missing or unusable, and no value.
+    """
+    given: dict[str, Any] = {}
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        faults = []
+        for fault in error.errors(include_input=False, include_url=False):
+            name = str(fault["loc"][0])
+            variable = name if name.isupper() else f"{prefix}{name}".upper()
+            faults.append(f"{variable}: {fault['msg'].lower()}")
+        raise SetupError(f"The environment doesn't fit: {'; '.join(faults)}.") from error
 
 
 class AwsSettings(Settings):
@@ -57,12 +82,26 @@ class AwsSettings(Settings):
     dataset_bucket: str = Field(validation_alias="DATASET_BUCKET")
     """The bucket with every tenant's datasets, below `{tenant}/datasets/`."""
     environment: str = "dev"
-    """The stack's stage, which is part of the names of its parameters: `/penstock/{environment}/…`."""
+    """The stack's stage, a part of the names of its parameters: `/penstock/{environment}/…`."""
     receipts_table: str
     keys_table: str
     single_tenant: str | None = None
     """The tenant whose datasets are `{dataset}.parquet` at the top of the bucket."""
     origin_secret_arn: str | None = None
     """The secret that the edge sends to API Gateway; a function behind IAM has none."""
+    service: str = Field(default="penstock", validation_alias="POWERTOOLS_SERVICE_NAME")
+    """What this function is called in logs and metrics."""
+    metrics_namespace: str = Field(
+        default="Penstock", validation_alias="POWERTOOLS_METRICS_NAMESPACE"
+    )
     tenant_seconds: float = Field(default=60, ge=0)
     """How long what is known of a tenant is used before it is looked up again."""
+
+
+class RotationSettings(BaseSettings):
+    """What the function that rotates the origin secret is set to."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_", frozen=True, extra="ignore")
+
+    distribution_id: str
+    """The distribution that sends the secret to its origins."""

@@ -2,14 +2,19 @@
 
 from pathlib import Path
 from typing import Protocol
+from urllib.request import urlopen
 
 import pytest
+from tests.s3_parts import emptied_bucket
+from tests.stand_ins import StandIn
 
+from penstock.aws.blobs import S3Blobs
 from penstock.errors import DatasetChangedError
 from penstock.local.blobs import FileBlobs
 from penstock.local.stored import identity_of
 from penstock.model.dataset import DataFile
 from penstock.ports import Blobs
+from penstock.reading.objects import StoredObject
 
 CONTENT = bytes(range(251)) * 1000
 PIECE_BYTES = 65_536
@@ -51,12 +56,30 @@ class InAFile:
         self._path.unlink()
 
 
-ADAPTERS = {"file": InAFile}
+class InABucket:
+    """An object of S3, whose name a client may well have chosen."""
+
+    bucket = "blobs"
+    key = "acme/datasets/an area #1 + %41 & ü.parquet"
+
+    def __init__(self, server: StandIn) -> None:
+        self._client = emptied_bucket(server, self.bucket)
+        self.blobs: Blobs = S3Blobs(client=self._client, bucket=self.bucket)
+
+    def put(self, content: bytes) -> DataFile:
+        put = self._client.put_object(Bucket=self.bucket, Key=self.key, Body=content)
+        stored = StoredObject(bucket=self.bucket, key=self.key, etag=put["ETag"].strip('"'))
+        return DataFile(location=stored.location, size_bytes=len(content), row_groups=())
+
+    def delete(self) -> None:
+        self._client.delete_object(Bucket=self.bucket, Key=self.key)
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(params=["file", "s3"])
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Object:
-    return ADAPTERS[request.param](tmp_path)
+    if request.param == "file":
+        return InAFile(tmp_path)
+    return InABucket(request.getfixturevalue("s3_server"))
 
 
 @pytest.mark.parametrize(
@@ -115,3 +138,19 @@ def test_a_read_stays_on_its_object_when_it_is_removed(stored: Object) -> None:
     read = next(iter(pieces))
     stored.delete()
     assert read + b"".join(pieces) == CONTENT
+
+
+def test_a_link_opens_the_object_under_the_name_asked_for_or_there_is_none(stored: Object) -> None:
+    file = stored.put(CONTENT)
+    link = stored.blobs.link(file, file_name="area 2024.parquet", seconds=60)
+    if link is not None:
+        with urlopen(link, timeout=30) as answer:
+            assert answer.read() == CONTENT
+            said = answer.headers["content-disposition"]
+        assert said == 'attachment; filename="area 2024.parquet"'
+
+
+def test_files_have_no_link_and_objects_have_one(s3_server: StandIn, tmp_path: Path) -> None:
+    for stored, has_one in ((InAFile(tmp_path), False), (InABucket(s3_server), True)):
+        link = stored.blobs.link(stored.put(CONTENT), file_name="area.parquet", seconds=60)
+        assert (link is not None) is has_one

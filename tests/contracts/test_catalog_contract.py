@@ -1,8 +1,10 @@
 """What every adapter of Catalog promises."""
 
+import io
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,13 +12,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.conftest import missing
+from tests.reading_parts import minute, reader_over
+from tests.s3_parts import emptied_bucket, store_of
+from tests.stand_ins import StandIn
 
-from penstock.errors import DatasetDamagedError, UnknownDatasetError, VersionGoneError
+from penstock.aws.catalog import S3Catalog
+from penstock.errors import (
+    DatasetChangedError,
+    DatasetDamagedError,
+    UnknownDatasetError,
+    VersionGoneError,
+)
 from penstock.local.catalog import folder_catalog, store_catalog
 from penstock.local.private import set_private
 from penstock.model.dataset import Dataset
+from penstock.model.slice import everything
 from penstock.ports import Catalog
-from penstock.reading.engine import Engine
+from penstock.reading import sql
+from penstock.reading.engine import Engine, ObjectStore
+from penstock.reading.estimate import AT_ONCE
+from penstock.reading.scan import Reader, scan
 
 AREAS = pa.table({"reference": ["a", "b", "c"], "entity": [1, 2, 3]})
 
@@ -70,28 +85,74 @@ class InAFolder(InAStore):
         self._folder = folder
 
 
-ADAPTERS = {"folder": InAFolder, "store": InAStore}
+class InABucket:
+    """Objects in a bucket of tenants; the dataset `secret` is private."""
+
+    bucket = "catalog"
+    single_tenant: str | None = None
+    home = "acme/"
+    folder = "acme/datasets/"
+
+    def __init__(self, server: StandIn, engine: Engine) -> None:
+        self._client = emptied_bucket(server, self.bucket)
+        self.catalog: Catalog = S3Catalog(
+            client=self._client,
+            bucket=self.bucket,
+            engine=engine,
+            single_tenant=self.single_tenant,
+        )
+        self._put(f"{self.home}private.txt", b"secret\n")
+
+    def put(self, name: str, table: pa.Table) -> None:
+        written = io.BytesIO()
+        pq.write_table(table, written, row_group_size=2)
+        self._put(f"{self.folder}{name}.parquet", written.getvalue())
+
+    def damage(self, name: str) -> None:
+        self._put(f"{self.folder}{name}.parquet", b"PAR1 no footer PAR1")
+
+    def delete(self, name: str) -> None:
+        self._client.delete_object(Bucket=self.bucket, Key=f"{self.folder}{name}.parquet")
+
+    def _put(self, key: str, content: bytes) -> None:
+        self._client.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+
+class AtABucketsTop(InABucket):
+    """Objects at the top of one tenant's bucket; the dataset `secret` is private."""
+
+    single_tenant = "acme"
+    home = ""
+    folder = ""
+
+
+FILES: dict[str, type[InAStore]] = {"folder": InAFolder, "store": InAStore}
+OBJECTS: dict[str, type[InABucket]] = {"bucket": InABucket, "top of a bucket": AtABucketsTop}
+
+
+@pytest.fixture(params=[*FILES, *OBJECTS])
+def adapter(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(
-        roots=[tmp_path],
-        spill_dir=tmp_path / "spill",
-        memory_bytes=100_000_000,
-        threads=1,
-        queries=1,
-        spill_bytes=1_000_000,
-    )
-    yield engine
-    engine.close()
+def reader(adapter: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reader]:
+    objects: ObjectStore | None = None
+    if adapter in OBJECTS:
+        server: StandIn = request.getfixturevalue("s3_server")
+        objects = store_of(server.endpoint, InABucket.bucket)
+    with reader_over(tmp_path, memory_bytes=100_000_000, object_store=objects) as reader:
+        yield reader
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
-def store(request: pytest.FixtureRequest, tmp_path: Path, engine: Engine) -> Store:
+@pytest.fixture
+def store(adapter: str, reader: Reader, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if adapter in OBJECTS:
+        return OBJECTS[adapter](request.getfixturevalue("s3_server"), reader.engine)
     folder = tmp_path / "stored"
     folder.mkdir()
-    return ADAPTERS[request.param](folder, engine)
+    return FILES[adapter](folder, reader.engine)
 
 
 def test_a_dataset_has_its_columns_row_groups_and_a_version_fit_for_a_url(store: Store) -> None:
@@ -198,24 +259,36 @@ def test_a_version_that_never_was_is_gone(store: Store, version: str) -> None:
         store.catalog.dataset("acme", "area", version)
 
 
-def test_a_replaced_dataset_is_stored_no_more_and_the_new_one_is(store: Store) -> None:
+def counted(reader: Reader, store: Store, dataset: Dataset) -> int:
+    """Read a dataset as a request does, and count its rows."""
+    asking = replace(reader, is_stored=store.catalog.is_stored)
+    wanted = everything(tuple(column.name for column in dataset.columns))
+    batches = scan(asking, dataset, wanted, text=sql.TextTypes(), allowance=minute(), pace=AT_ONCE)
+    return sum(batch.rows.num_rows for batch in batches)
+
+
+def test_a_replaced_dataset_can_be_read_no_more_and_the_new_one_can(
+    store: Store, reader: Reader
+) -> None:
     store.put("area", AREAS)
     old = store.catalog.dataset("acme", "area")
-    assert store.catalog.is_stored(old)
-    store.put("area", AREAS)
+    assert counted(reader, store, old) == 3
+    store.put("area", AREAS.slice(0, 2))
     new = store.catalog.dataset("acme", "area")
-    assert not store.catalog.is_stored(old)
-    assert store.catalog.is_stored(new)
+    assert counted(reader, store, new) == 2
+    with pytest.raises(DatasetChangedError):
+        counted(reader, store, old)
 
 
-def test_a_removed_dataset_is_unknown_and_stored_no_more(store: Store) -> None:
+def test_a_removed_dataset_is_unknown_and_can_be_read_no_more(store: Store, reader: Reader) -> None:
     store.put("area", AREAS)
     old = store.catalog.dataset("acme", "area")
     store.delete("area")
-    assert not store.catalog.is_stored(old)
     assert store.catalog.entries("acme") == []
     with pytest.raises(UnknownDatasetError):
         store.catalog.dataset("acme", "area")
+    with pytest.raises(DatasetChangedError):
+        counted(reader, store, old)
 
 
 def test_a_damaged_dataset_is_listed_with_its_problem_and_stops_no_other(

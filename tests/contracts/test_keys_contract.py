@@ -3,38 +3,23 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.aws_tables import client_of, fresh_name, make_keys_table
+from tests.moving_clock import START, Clock
+from tests.stand_ins import StandIn
 
+from penstock.aws.keys import DynamoKeys
+from penstock.aws.signing_keys import SsmSigningKeys
 from penstock.errors import SetupError
 from penstock.local.keys import SqliteKeys
 from penstock.model.key import ApiKey, new_key
 from penstock.ports import Keys
 
-START = datetime(2024, 5, 1, 12, tzinfo=UTC)
-
-
-class Clock:
-    """A time that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        return self.time
-
-
 Connect = Callable[[], Keys]
 """Each call is another process's view of the same keys."""
-
-
-def in_sqlite(folder: Path, clock: Clock, cleanup: ExitStack) -> Connect:
-    return lambda: cleanup.enter_context(closing(SqliteKeys(folder / "p.sqlite", now=clock)))
-
-
-ADAPTERS = {"sqlite": in_sqlite}
 
 
 @pytest.fixture
@@ -42,10 +27,26 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(params=["dynamo", "sqlite"])
 def connect(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Connect]:
+    if request.param == "dynamo":
+        yield in_dynamo(request.getfixturevalue("aws_server"), clock)
+        return
     with ExitStack() as cleanup:
-        yield ADAPTERS[request.param](tmp_path, clock, cleanup)
+        path = tmp_path / "p.sqlite"
+        yield lambda: cleanup.enter_context(closing(SqliteKeys(path, now=clock)))
+
+
+def in_dynamo(server: StandIn, clock: Clock) -> Connect:
+    dynamodb, ssm = client_of(server, "dynamodb"), client_of(server, "ssm")
+    name = fresh_name("keys")
+    make_keys_table(dynamodb, name=name)
+
+    def connect() -> Keys:
+        signing = SsmSigningKeys(client=ssm, environment=name, seconds=60, now=clock)
+        return DynamoKeys(client=dynamodb, table=name, signing=signing, now=clock)
+
+    return connect
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_tenant_sees_its_own_keys_alone_and_oldest_first(keys: Keys) -> None:
 
 
 def test_a_third_live_key_of_one_user_is_refused(keys: Keys) -> None:
-    first, second = a_key(), a_key()
+    first, second = a_key(), a_key(created=START + timedelta(seconds=1))
     keys.add(first)
     keys.add(second)
     with pytest.raises(SetupError, match=first.prefix):

@@ -4,39 +4,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.aws_tables import client_of, fresh_name, make_receipts_table
+from tests.moving_clock import START, Clock
+from tests.stand_ins import StandIn
 
+from penstock.aws.receipts import DynamoReceipts
 from penstock.errors import UnknownReceiptError
 from penstock.local.receipts import SqliteReceipts
 from penstock.model.receipt import Receipt, ReceiptState, new_receipt_id
 from penstock.ports import Receipts
 
-START = datetime(2024, 5, 1, 12, 30, 0, 123456, tzinfo=UTC)
 WEEK = timedelta(days=7)
-
-
-class Clock:
-    """A time that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        return self.time
-
 
 Connect = Callable[[], Receipts]
 """Each call is another process's view of the same receipts."""
-
-
-def in_sqlite(folder: Path, clock: Clock, cleanup: ExitStack) -> Connect:
-    return lambda: cleanup.enter_context(closing(SqliteReceipts(folder / "p.sqlite", now=clock)))
-
-
-ADAPTERS = {"sqlite": in_sqlite}
 
 
 @pytest.fixture
@@ -44,10 +29,21 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(params=["dynamo", "sqlite"])
 def connect(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Connect]:
+    if request.param == "dynamo":
+        yield in_dynamo(request.getfixturevalue("aws_server"), clock)
+        return
     with ExitStack() as cleanup:
-        yield ADAPTERS[request.param](tmp_path, clock, cleanup)
+        path = tmp_path / "p.sqlite"
+        yield lambda: cleanup.enter_context(closing(SqliteReceipts(path, now=clock)))
+
+
+def in_dynamo(server: StandIn, clock: Clock) -> Connect:
+    client = client_of(server, "dynamodb")
+    table = fresh_name("receipts")
+    make_receipts_table(client, name=table)
+    return lambda: DynamoReceipts(client=client, table=table, now=clock)
 
 
 @pytest.fixture

@@ -33,9 +33,11 @@ def ask(
     method: str = "GET",
     headers: dict[str, str] | None = None,
     wire_bytes: int | None = None,
+    leaves_after: int | None = None,
 ) -> Answered:
-    """Send one request, and gather its answer."""
-    return asyncio.run(asyncio.wait_for(_asked(app, target, method, headers, wire_bytes), _SECONDS))
+    """Send one request, and gather its answer, up to so many messages of its body."""
+    asked = _asked(app, target, method, headers, wire_bytes, leaves_after)
+    return asyncio.run(asyncio.wait_for(asked, _SECONDS))
 
 
 async def _asked(
@@ -44,6 +46,7 @@ async def _asked(
     method: str,
     headers: dict[str, str] | None,
     wire_bytes: int | None,
+    leaves_after: int | None = None,
 ) -> Answered:
     path, _, query = target.partition("?")
     scope: Scope = {
@@ -75,7 +78,13 @@ async def _asked(
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
+        if gone.is_set():
+            # A send that never waits would keep the app from hearing of it.
+            await asyncio.sleep(0)
+            return
         sent.append(message)
+        if leaves_after is not None and len(sent) > leaves_after:
+            gone.set()
 
     await app(scope, receive, send)
     start, *bodies = sent

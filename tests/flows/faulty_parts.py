@@ -105,11 +105,17 @@ class _FailingEngine:
         dataset: str,
         batch_rows: int,
         allowance: Allowance,
+        locations: Sequence[str] = (),
     ) -> "_FailingRows":
         self._fault.count_query(1)
         try:
             rows = self._engine.rows(
-                sql, parameters, dataset=dataset, batch_rows=batch_rows, allowance=allowance
+                sql,
+                parameters,
+                dataset=dataset,
+                batch_rows=batch_rows,
+                allowance=allowance,
+                locations=locations,
             )
         except BaseException:
             self._fault.count_query(-1)
@@ -153,3 +159,6 @@ class _FailingBlobs:
             self._fault.pass_batch()
             yield piece
         self._fault.pass_batch()
+
+    def link(self, file: DataFile, *, file_name: str, seconds: int) -> str | None:
+        return self._blobs.link(file, file_name=file_name, seconds=seconds)

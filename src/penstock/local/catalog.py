@@ -9,8 +9,8 @@ from penstock.local.private import read_private
 from penstock.local.shelf import Shelf
 from penstock.local.sources import Source, grouped, sources_in
 from penstock.local.stored import Descriptions, is_unchanged, settled
-from penstock.local.tenants_file import is_tenant_id
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
+from penstock.model.tenant import is_tenant_id
 from penstock.reading.engine import Engine
 
 ShelfOf = Callable[[str, str | None], Shelf]
@@ -36,10 +36,11 @@ class FileCatalog:
 
 
 def store_catalog(root: Path, *, engine: Engine) -> FileCatalog:
-    """Give the catalog of `{root}/{tenant}/datasets/`: plain files, and versions (versions.py).
+    """Give the catalog of `{root}/{tenant}/datasets/`: plain files, and versions.
 
-    A plain file's version is its identity. `{root}/{tenant}/private.txt` names what is private
-    (private.py). Links are followed within the tenant's own folder, which must not be a link.
+    Versions are laid out as reading/manifest.py says, a plain file's version is its identity, and
+    `{root}/{tenant}/private.txt` names what is private as reading/private.py says. Links are
+    followed within the tenant's own folder, which must not be a link.
     """
     root = root.resolve()
     descriptions = Descriptions(engine)

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from penstock.errors import SetupError
@@ -13,22 +12,17 @@ from penstock.local.blobs import FileBlobs
 from penstock.local.catalog import store_catalog
 from penstock.local.demo import demo_tenants, ensure_demo
 from penstock.local.keys import SqliteKeys
+from penstock.local.places import database_path, store_path, tenants_path
 from penstock.local.receipts import SqliteReceipts
-from penstock.local.served import LOCAL_TENANT, served_catalog
+from penstock.local.served import served_catalog
 from penstock.local.tenants import FileTenants
-from penstock.local.tenants_alone import OneTenant
+from penstock.local.tenants_alone import LOCAL_TENANT, OneTenant
 from penstock.model.tenant import Tenant
 from penstock.ports import Catalog, Ports, Tenants
-from penstock.query import QueryLimits
 from penstock.reading.engine import Engine
-from penstock.reading.scan import Reader
-from penstock.reading.slots import ScanSlots
-from penstock.reading.workers import Workers
 from penstock.settings import Settings
 from penstock.web.resources import Resources
-from penstock.web.spools import Spools
-
-_SPOOLS_KEPT = 4
+from penstock.web.wiring import utc_now, wired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +34,6 @@ class Served:
     null_text: str | None = None
     demo: bool = True
     """Whether the demo tenants are among those of the home folder; they are made if missing."""
-
-
-def utc_now() -> datetime:
-    """Tell the time, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-def database_path(home: Path) -> Path:
-    """Where keys and receipts are stored."""
-    return home / "penstock.sqlite"
-
-
-def tenants_path(home: Path) -> Path:
-    """Where tenants and their hosts are listed."""
-    return home / "tenants.json"
-
-
-def store_path(home: Path) -> Path:
-    """Where tenants' datasets are stored."""
-    return home / "store"
 
 
 @contextmanager
@@ -89,50 +63,15 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
             spill_bytes=settings.sort_spill_bytes,
         )
         stack.callback(engine.close)
-        workers = Workers(threads=settings.encode_threads)
-        stack.callback(workers.close)
         keys = SqliteKeys(database_path(home), now=utc_now)
         stack.callback(keys.close)
         receipts = SqliteReceipts(database_path(home), now=utc_now)
         stack.callback(receipts.close)
         catalog, tenants = _what_is_served(settings, served, home, engine)
-        spools = Spools(
-            folder=scratch,
-            most_bytes=settings.spool_bytes,
-            kept_bytes=settings.spool_bytes * _SPOOLS_KEPT,
+        ports = Ports(
+            blobs=FileBlobs(), catalog=catalog, tenants=tenants, keys=keys, receipts=receipts
         )
-        stack.callback(spools.close)
-        yield Resources(
-            ports=Ports(
-                blobs=FileBlobs(),
-                catalog=catalog,
-                tenants=tenants,
-                keys=keys,
-                receipts=receipts,
-            ),
-            reader=Reader(
-                engine=engine,
-                slots=ScanSlots(
-                    slots=settings.scan_slots,
-                    queue=settings.scan_queue,
-                    wait_seconds=settings.scan_wait_seconds,
-                ),
-                workers=workers,
-                is_stored=catalog.is_stored,
-                batch_rows=settings.batch_rows,
-            ),
-            spools=spools,
-            now=utc_now,
-            limits=QueryLimits(filters=settings.filters, default_limit=settings.limit_rows),
-            query_seconds=settings.query_seconds,
-            response_bytes=settings.response_bytes,
-            url_bytes=settings.url_bytes,
-            chunk_bytes=settings.chunk_bytes,
-            slow_reader_bytes=settings.sort_spill_bytes,
-            requests_per_minute=settings.requests_per_minute,
-            basic_keys=True,
-            trusted_edge=settings.trusted_edge,
-        )
+        yield stack.enter_context(wired(settings, ports, engine, scratch=scratch, basic_keys=True))
 
 
 def _real(path: Path) -> Path:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import uvicorn
 
 from penstock.errors import SetupError
+from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.banner import banner
 from penstock.local.compose import Served, compose
-from penstock.local.lean import keep_trimmed, share_one_heap
 from penstock.local.protocol import TargetAwareProtocol
 from penstock.settings import Settings
 from penstock.web.app import create_app
@@ -24,7 +24,6 @@ from penstock.web.resources import Resources
 _BACKLOG = 1024
 _GRACE_SECONDS = 2
 _STREAM_THREADS = ("producer", "ahead")
-_SWITCH_SECONDS = 0.001
 
 
 def serve(settings: Settings, served: Served, *, open_browser: bool) -> None:
@@ -34,8 +33,7 @@ def serve(settings: Settings, served: Served, *, open_browser: bool) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     share_one_heap()
-    # Stages of a stream hand batches over often: a shorter turn keeps both cores busy.
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    take_short_turns()
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(each) for each in _listening(settings.host, settings.port)]
         stack.enter_context(keep_trimmed())

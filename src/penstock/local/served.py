@@ -5,10 +5,8 @@ from pathlib import Path
 from penstock.errors import SetupError
 from penstock.local.catalog import FileCatalog, folder_catalog
 from penstock.local.convert import convert_folder
+from penstock.local.tenants_alone import LOCAL_TENANT
 from penstock.reading.engine import Engine
-
-LOCAL_TENANT = "local"
-"""The id of the tenant that a served folder or file belongs to."""
 
 _CONVERTED_SUFFIX = ".csv"
 

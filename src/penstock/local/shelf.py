@@ -12,9 +12,12 @@ from penstock.errors import (
     VersionGoneError,
 )
 from penstock.local.sources import Source
-from penstock.local.stored import Descriptions, StoredFile, modified, real_path, settled
+from penstock.local.stored import Descriptions, modified, real_path, settled
 from penstock.local.versions import current_version, read_manifest
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
+from penstock.reading.described import StoredFile
+from penstock.reading.manifest import not_whole, part_missing, refuse_other_parts
+from penstock.reading.naming import same_name, unusable_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +53,7 @@ class Shelf:
 
     def _only(self, name: str, sources: Sequence[Source]) -> Source:
         if len(sources) > 1:
-            names = " and ".join(f"“{source.shown}”" for source in sources)
-            raise DatasetDamagedError(
-                name, reason=f"{names} give the same dataset name: rename all but one"
-            )
+            raise same_name(name, (source.shown for source in sources))
         if sources[0].problem is not None:
             raise DatasetDamagedError(name, reason=sources[0].problem)
         return sources[0]
@@ -65,7 +65,7 @@ class Shelf:
         if found is None:
             if wanted != current:
                 raise VersionGoneError(wanted, current=current)
-            raise DatasetDamagedError(name, reason="its current version is not stored whole")
+            raise not_whole(name)
         place, manifest = found
         stored: list[StoredFile] = []
         for part in manifest.parts:
@@ -73,14 +73,10 @@ class Shelf:
             if location is None:
                 raise DatasetDamagedError(name, reason="a part of it leads outside its folder")
             try:
-                described = self.descriptions.describe(location, dataset=name)
+                stored.append(self.descriptions.describe(location, dataset=name))
             except UnknownDatasetError as error:
-                raise DatasetDamagedError(name, reason="a part of it is missing") from error
-            if described.file.size_bytes != part.size_bytes:
-                raise DatasetDamagedError(name, reason="a part of it differs from its manifest")
-            if stored and described.columns != stored[0].columns:
-                raise DatasetDamagedError(name, reason="its parts have different columns")
-            stored.append(described)
+                raise part_missing(name) from error
+        refuse_other_parts(manifest, stored, dataset=name)
         return self._dataset(
             name, version=manifest.version, modified=manifest.published, stored=stored
         )
@@ -102,15 +98,7 @@ class Shelf:
         try:
             problem = self._obstacle(name, sources)
             if problem is None:
-                dataset = self.dataset(name, None)
-                return DatasetEntry(
-                    name=name,
-                    version=dataset.version,
-                    modified=dataset.modified,
-                    private=dataset.private,
-                    rows=dataset.rows,
-                    size_bytes=dataset.size_bytes,
-                )
+                return DatasetEntry.of(self.dataset(name, None))
         except UnknownDatasetError:
             # It went away between the listing and the look at it.
             return None
@@ -123,10 +111,7 @@ class Shelf:
     def _obstacle(self, name: str, sources: Sequence[Source]) -> str | None:
         source = self._only(name, sources)
         if not is_dataset_name(name):
-            return (
-                f"“{source.shown}” would give the dataset name “{name}”, which is reserved, too "
-                "long, or begins with - or _: rename the file"
-            )
+            return unusable_name(name, file_name=source.shown)
         if _place(source) is None:
             if source.within is None:
                 return f"what stands for “{source.shown}” is missing"

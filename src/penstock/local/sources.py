@@ -1,7 +1,7 @@
 """Sources: which files and folders of a folder give a dataset, and under which name.
 
 `NAME.parquet` (or `.parq`, `.pq`, the extension in any case) gives one, and in a store so does the
-folder `NAME` of versions.py. What begins with a dot is passed over.
+folder `NAME` of reading/manifest.py. What begins with a dot is passed over.
 """
 
 import os
@@ -10,13 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.errors import BusyError
-from penstock.local.versions import CURRENT
 from penstock.model.dataset import is_dataset_name, name_of_file
+from penstock.reading.manifest import CURRENT
+from penstock.reading.naming import gives_dataset
+from penstock.reading.outage import outage
 
-EXTENSIONS = (".parquet", ".parq", ".pq")
-
-_RETRY_SECONDS = 5
 _PLAIN = re.compile(r"[A-Za-z0-9_-]*")
 
 
@@ -69,14 +67,11 @@ def sources_in(
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise BusyError(
-            f"The store can't be read just now: try again in {_RETRY_SECONDS} s.",
-            retry_after_seconds=_RETRY_SECONDS,
-        ) from error
+        raise outage() from error
     for file_name in file_names:
         if file_name.startswith(".") or (wanted is not None and _differs(file_name, wanted)):
             continue
-        if file_name.lower().endswith(EXTENSIONS):
+        if gives_dataset(file_name):
             if wanted in (None, name_of_file(file_name)):
                 yield Source(file_name=file_name, path=folder / file_name, within=within)
         elif with_versions and wanted in (None, file_name) and is_dataset_name(file_name):

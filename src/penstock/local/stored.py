@@ -3,31 +3,19 @@
 import hashlib
 import os
 import stat
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from penstock.errors import DatasetDamagedError, UnknownDatasetError
-from penstock.model.dataset import Column, DataFile, RowGroup
+from penstock.model.dataset import DataFile
 from penstock.reading.describe import describe_file
+from penstock.reading.described import KnownFooters, StoredFile
 from penstock.reading.engine import Engine
+from penstock.reading.naming import unusable_location
 
 _ATTEMPTS = 3
 _LATEST_SECOND = 253_402_300_799
 """The end of the year 9999, where datetime ends."""
-
-_Description = tuple[tuple[Column, ...], tuple[RowGroup, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """One stored Parquet file as it is now, and its columns."""
-
-    file: DataFile
-    columns: tuple[Column, ...]
-    modified: datetime
 
 
 def identity_of(status: os.stat_result) -> str:
@@ -93,16 +81,11 @@ def read_small(path: Path, *, within: Path, max_bytes: int) -> bytes:
 
 
 class Descriptions:
-    """What the footers of stored files say, each read once; the `capacity` last used are kept.
+    """Stored files with what their footers say, each read once (described.py). Thread-safe."""
 
-    Thread-safe.
-    """
-
-    def __init__(self, engine: Engine, *, capacity: int = 4096) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._capacity = capacity
-        self._known: OrderedDict[tuple[str, str], _Description] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known = KnownFooters()
 
     def describe(self, path: Path, *, dataset: str) -> StoredFile:
         """Describe the file at a real path.
@@ -119,13 +102,13 @@ class Descriptions:
             if not stat.S_ISREG(status.st_mode):
                 raise DatasetDamagedError(dataset, reason=_what_it_is(status))
             identity = identity_of(status)
-            description = self._remembered((location, identity))
+            description = self._known.find(location, identity)
             if description is None:
                 _refuse_unusable_path(location, dataset=dataset)
                 description = describe_file(self._engine, dataset=dataset, location=location)
                 if not _is_still(location, identity):
                     continue
-                self._remember((location, identity), description)
+                self._known.add(location, identity, description)
             columns, row_groups = description
             return StoredFile(
                 file=DataFile(
@@ -138,19 +121,6 @@ class Descriptions:
                 modified=modified(status),
             )
         raise DatasetDamagedError(dataset, reason="it is being written just now")
-
-    def _remembered(self, key: tuple[str, str]) -> _Description | None:
-        with self._lock:
-            description = self._known.get(key)
-            if description is not None:
-                self._known.move_to_end(key)
-            return description
-
-    def _remember(self, key: tuple[str, str], description: _Description) -> None:
-        with self._lock:
-            self._known[key] = description
-            while len(self._known) > self._capacity:
-                self._known.popitem(last=False)
 
 
 def modified(status: os.stat_result) -> datetime:
@@ -171,11 +141,8 @@ def _what_it_is(status: os.stat_result) -> str:
 
 
 def _refuse_unusable_path(location: str, *, dataset: str) -> None:
-    # The engine takes these for a pattern: it would read every file that fits it.
-    if any(character in location for character in "*?["):
-        raise DatasetDamagedError(
-            dataset, reason="its path holds one of * ? [ and can't be used: rename it"
-        )
+    if error := unusable_location(location, dataset=dataset):
+        raise error
     try:
         location.encode()
     except UnicodeEncodeError as error:

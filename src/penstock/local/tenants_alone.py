@@ -3,6 +3,9 @@
 from penstock.errors import UnknownHostError
 from penstock.model.tenant import Tenant
 
+LOCAL_TENANT = "local"
+"""The id of the tenant that a served folder or file belongs to."""
+
 
 class OneTenant:
     """Serves one tenant under its hosts."""

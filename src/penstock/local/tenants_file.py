@@ -15,54 +15,25 @@ A tenant needs `hosts`, at least one; the rest may be left out. A host belongs t
 while that one is not enabled.
 """
 
-import ipaddress
 import json
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from penstock.errors import SetupError
-from penstock.model.tenant import Caps, Tenant
-
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LONGEST_HOST = 253
-"""RFC 1035, section 2.3.4, as text."""
-
-
-def is_tenant_id(text: str) -> bool:
-    """Whether a tenant may have this id (1 to 63 of `a-z0-9-`, a letter or digit first)."""
-    return _ID.fullmatch(text) is not None
-
-
-def is_host(text: str) -> bool:
-    """Whether this is a host as requests are compared with: lower-case, no port, no trailing dot.
-
-    A name of RFC 1123, an IPv4 address, or an IPv6 address in brackets as RFC 5952 writes it.
-    """
-    if text.startswith("[") and text.endswith("]"):
-        try:
-            return str(ipaddress.IPv6Address(text[1:-1])) == text[1:-1]
-        except ValueError:
-            return False
-    return len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) is not None
+from penstock.model.tenant import HOST_FORM, ID_FORM, Caps, Tenant, is_host, is_tenant_id
 
 
 def _id(text: str) -> str:
     if not is_tenant_id(text):
-        raise ValueError("use 1 to 63 of a-z, 0-9 and -, a letter or digit first")
+        raise ValueError(ID_FORM)
     return text
 
 
 def _host(text: str) -> str:
     if not is_host(text):
-        raise ValueError(
-            f"“{text}” is no host name: write it in lower case, without scheme, port, path or "
-            "trailing dot (names with other letters in their xn-- form)"
-        )
+        raise ValueError(f"“{text}” is no host name: {HOST_FORM}")
     return text
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 ColumnKind = Literal[
     "text",
@@ -115,6 +115,18 @@ class DatasetEntry:
     rows: int
     size_bytes: int
     problem: str | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """List a dataset that can be served."""
+        return cls(
+            name=dataset.name,
+            version=dataset.version,
+            modified=dataset.modified,
+            private=dataset.private,
+            rows=dataset.rows,
+            size_bytes=dataset.size_bytes,
+        )
 
 
 def is_dataset_name(name: str) -> bool:

@@ -1,10 +1,14 @@
 """Describing a stored file: its columns and its row groups, from its footer."""
 
+from collections.abc import Callable
+from typing import BinaryIO
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.errors import DatasetDamagedError
 from penstock.model.dataset import Column, RowGroup
+from penstock.reading.described import Description
 from penstock.reading.engine import Engine
 from penstock.reading.exact import duration_unit, refuse_inexact
 
@@ -13,16 +17,26 @@ PLACE = "file_row_number"
 
 
 def describe_file(
-    engine: Engine, *, dataset: str, location: str
-) -> tuple[tuple[Column, ...], tuple[RowGroup, ...]]:
+    engine: Engine,
+    *,
+    dataset: str,
+    location: str,
+    opened: Callable[[], BinaryIO] | None = None,
+) -> Description:
     """Give a Parquet file's columns and row groups; rows are read only of columns in doubt.
+
+    `opened` opens what is no file of this machine, each time anew, and is what its reads raise.
 
     Raises DatasetDamagedError if the footer can't be read, or has a column that clashes with the
     engine's own names, and UnreadableColumnError if the engine would read a column inexactly.
     """
     read = engine.columns([location], dataset=dataset)
+
+    def parquet(**options: str) -> pq.ParquetFile:
+        return pq.ParquetFile(location if opened is None else opened(), **options)
+
     try:
-        with pq.ParquetFile(location) as file:
+        with parquet() as file:
             footer = file.metadata
             schema = file.schema_arrow
             groups = tuple(
@@ -32,7 +46,7 @@ def describe_file(
                 )
                 for index in range(footer.num_row_groups)
             )
-            refuse_inexact(file, dataset=dataset, location=location)
+            refuse_inexact(file, dataset=dataset, again=parquet)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).split("\n", 1)[0]
         raise DatasetDamagedError(dataset, reason=reason) from error

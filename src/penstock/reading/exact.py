@@ -7,6 +7,7 @@ every moment so): therefore those columns are looked through, once, by pyarrow.
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +24,15 @@ _INT96_END = 10**18
 _types = pa.types
 
 
-def refuse_inexact(file: pq.ParquetFile, *, dataset: str, location: str) -> None:
+class Opener(Protocol):
+    """Opens the Parquet file that is looked at, once more, with options of pyarrow's."""
+
+    def __call__(self, *, coerce_int96_timestamp_unit: str) -> pq.ParquetFile:
+        """Open it, with int96 in this unit."""
+        ...
+
+
+def refuse_inexact(file: pq.ParquetFile, *, dataset: str, again: Opener) -> None:
     """Return if the engine reads every value of an open file as it is stored.
 
     Reads the footer, and of the columns in doubt each value once; holds a batch of one column.
@@ -38,7 +47,7 @@ def refuse_inexact(file: pq.ParquetFile, *, dataset: str, location: str) -> None
     stored = file.schema
     for index in range(len(stored)):
         leaf = stored.column(index)
-        if why := _leaf_fault(file, leaf, location=location):
+        if why := _leaf_fault(file, leaf, again=again):
             raise _unreadable(dataset, schema.field(_column_of(leaf.path, schema.names)), why)
 
 
@@ -63,13 +72,13 @@ def _duration_fault(file: pq.ParquetFile, field: pa.Field) -> str | None:
     return "holds parts of a microsecond, or more than 292 years: round or limit it"
 
 
-def _leaf_fault(file: pq.ParquetFile, leaf: pq.ColumnSchema, *, location: str) -> str | None:
+def _leaf_fault(file: pq.ParquetFile, leaf: pq.ColumnSchema, *, again: Opener) -> str | None:
     match leaf.physical_type:
         case "FIXED_LEN_BYTE_ARRAY" | "BYTE_ARRAY":
             if leaf.logical_type.type == "DECIMAL" and leaf.precision > _MOST_DIGITS:
                 return f"has more than {_MOST_DIGITS} digits: store it with fewer, or as text"
         case "INT96":
-            if _loses_int96(file, leaf.path, location=location):
+            if _loses_int96(file, leaf.path, again=again):
                 return "holds nanoseconds, and of int96 only microseconds can be read: round it"
         case "INT64" if _may_lose_nanoseconds(leaf.logical_type):
             if not _fits(file, leaf.path, _in_microseconds):
@@ -104,11 +113,11 @@ def _as_duration(unit: DurationUnit) -> Callable[[pa.DataType], pa.DataType]:
     return lambda _: pa.duration(unit)
 
 
-def _loses_int96(file: pq.ParquetFile, path: str, *, location: str) -> bool:
+def _loses_int96(file: pq.ParquetFile, path: str, *, again: Opener) -> bool:
     # Nanoseconds since 1970 overflow outside 1677 to 2262, and so does the product here: both keep
     # their last 64 bits, which are equal where the microseconds say everything.
     thousand, end = pa.scalar(1000, pa.int64()), pa.scalar(_INT96_END, pa.int64())
-    with pq.ParquetFile(location, coerce_int96_timestamp_unit="us") as coarse:
+    with again(coerce_int96_timestamp_unit="us") as coarse:
         for fine, rounded in zip(_leaves(file, path), _leaves(coarse, path), strict=True):
             kept = rounded.view(pa.int64())
             differs = pc.not_equal(pc.multiply(kept, thousand), fine.view(pa.int64()))

@@ -43,7 +43,7 @@ class Reader:
     slots: ScanSlots
     workers: Workers
     is_stored: Callable[[Dataset], bool]
-    """Whether the version's files are still the ones that were opened."""
+    """Whether what was read of its files until now is this version's (Catalog.is_stored)."""
     batch_rows: int
 
 
@@ -98,7 +98,7 @@ def scan(
     query to the end.
 
     Raises ScanQueueFullError before the first batch; DatasetDamagedError, DatasetChangedError,
-    SpillExceededError, QueryTimeoutError and ScanCancelledError at any.
+    BusyError, SpillExceededError, QueryTimeoutError and ScanCancelledError at any.
     """
     run = _Run(reader, dataset, wanted, text, allowance, pace, beside)
     return run.file_order() if wanted.in_file_order else run.ordered(with_keys=with_keys)
@@ -282,6 +282,7 @@ def _query(
         dataset=dataset.name,
         batch_rows=reader.batch_rows,
         allowance=allowance,
+        locations=statement.locations,
     )
 
 

@@ -17,14 +17,18 @@ class Streamed:
     """A body that is made while it is sent.
 
     `pieces` is called in a thread of its own; its iterator ends cleanly only if the body is whole.
-    `allowance` ends its queries when the client leaves. `complete` is called once every piece was
-    handed to the socket, `aborted` when that didn't happen.
+    `allowance` ends its queries when the client leaves. `begin` is called beside the first piece,
+    and is done before the status is sent; `complete` once every piece was handed to the socket,
+    `aborted` when that didn't happen. `rows` tells, afterwards, how many rows
+    a whole body holds; None if it holds a part.
     """
 
     pieces: Callable[[Pace], Iterator[bytes]]
     allowance: Allowance
+    begin: Callable[[], None]
     complete: Callable[[], None]
     aborted: Callable[[], None]
+    rows: Callable[[], int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

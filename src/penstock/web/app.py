@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from penstock.errors import MethodNotAllowedError, PenstockError, UnknownPathError
 from penstock.reading.engine import Allowance
 from penstock.web import datasets, downloads, openapi, pages
-from penstock.web.answers import Answer
+from penstock.web.account import account_of
+from penstock.web.answers import Answer, Streamed
 from penstock.web.asked import Asked
 from penstock.web.front import Front, asker_of
 from penstock.web.problems import problem_answer
@@ -136,6 +137,9 @@ def _add_problems(app: FastAPI) -> None:
 
 def _problem(request: Request, error: PenstockError | None) -> Answer:
     dataset = request.path_params.get("dataset")
+    account = account_of(request.scope)
+    account.problem = "internal" if error is None else error.code
+    account.dataset, account.format = dataset, request.path_params.get("extension")
     columns_url = f"/{dataset}/-/schema.json" if dataset else None
     answer = problem_answer(error, path=request.url.path, columns_url=columns_url)
     return pages.problem(answer, accept=request.headers.get("accept"))
@@ -175,6 +179,9 @@ class _Answering:
             allowance.cancel()
             departure.close()
             raise
+        account = account_of(request.scope)
+        account.dataset = request.path_params.get("dataset")
+        account.format = request.path_params.get("extension")
         return _Sent(answer, resources=self._resources, departure=departure)
 
 
@@ -199,6 +206,10 @@ class _Sent(Response):
         receive: Receive,  # noqa: ARG002 - the departure receives
         send: Send,
     ) -> None:
-        await send_answer(
-            self._answer, scope, send, resources=self._resources, departure=self._departure
-        )
+        try:
+            await send_answer(
+                self._answer, scope, send, resources=self._resources, departure=self._departure
+            )
+        finally:
+            if isinstance(self._answer.body, Streamed):
+                account_of(scope).rows = self._answer.body.rows()

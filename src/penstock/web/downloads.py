@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 
 from penstock.errors import QueryTimeoutError, ResponseTooLargeError
 from penstock.model.slice import Position
@@ -20,7 +21,7 @@ from penstock.web.making import Making, exactly, making_of
 from penstock.web.paging import HeldPage, following_unread, known_rows, read_page
 from penstock.web.parts import AskedRanges, part_of
 from penstock.web.ranges import ByteRange, parse_ranges, within
-from penstock.web.receipts import Whole, open_receipt, whole_of
+from penstock.web.receipts import Whole, known_whole, open_receipt
 from penstock.web.representation import Representation
 from penstock.web.resources import Resources
 from penstock.web.spools import Overflow, Spool
@@ -144,8 +145,7 @@ class _Made:
     def _known_whole(self) -> Whole | None:
         if not self.shown.is_reproducible:
             return None
-        receipts = self.resources.ports.receipts
-        return whole_of(receipts.completed(self.asked.tenant, self.shown.etag))
+        return known_whole(self.resources.ports.receipts, self.shown)
 
     def _making(self) -> Making:
         return making_of(
@@ -259,6 +259,11 @@ class _Made:
             raise ResponseTooLargeError(limit=most, estimated=int(size), unit="bytes")
         if self.asked.is_head:
             return Answer(status=status, headers=headers)
+
+        def rows() -> int | None:
+            whole = known() if status == HTTPStatus.OK else None
+            return None if whole is None else whole.rows
+
         receipt = open_receipt(
             self.resources.ports.receipts, self.shown, now=self.resources.now, known=known
         )
@@ -268,8 +273,10 @@ class _Made:
             body=Streamed(
                 pieces=lambda pace: _bounded(pieces(pace), most),
                 allowance=self.allowance,
+                begin=receipt.begin,
                 complete=receipt.complete,
                 aborted=receipt.aborted,
+                rows=rows,
             ),
         )
 

@@ -1,7 +1,7 @@
 """The front: what comes before every route: the tenant, the asker, and the throttle."""
 
+import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -9,8 +9,15 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from penstock.errors import BadKeyError, MethodNotAllowedError, PenstockError, UriTooLongError
+from penstock.errors import (
+    BadKeyError,
+    MethodNotAllowedError,
+    PenstockError,
+    ScanCancelledError,
+    UriTooLongError,
+)
 from penstock.web import pages
+from penstock.web.account import Account, account_of, where
 from penstock.web.answers import Answer, public_headers
 from penstock.web.edge import believed
 from penstock.web.identity import Asker, host_of, key_of
@@ -55,20 +62,25 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.monotonic()
+        account = _account(scope)
         scope = believed(scope, trusted=self._resources.trusted_edge)
-        sending = _Sending(send)
+        scope["penstock.account"] = account
+        sending = _Sending(send, account)
         try:
             await self._answer(scope, receive, sending)
-        except BrokenStreamError:
+        except BrokenStreamError as error:
             # Returning without the end of the body makes the server drop the connection.
-            pass
-        except Exception:  # noqa: BLE001 - the outermost layer: logged, and answered as a problem
-            _log.exception("request failed")
-            if sending.status == 0:
+            account.problem = _why_broken(error)
+        except asyncio.CancelledError:
+            account.problem = account.problem or "stopped"
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost layer: logged, and answered
+            _log.error("request failed: %s", where(error))
+            if account.status == 0:
                 await send_answer(self._problem(scope, None), scope, sending)
         finally:
-            _log_request(scope, sending, time.monotonic() - began)
+            account.close()
+            self._resources.keep(account)
 
     async def _answer(self, scope: Scope, receive: Receive, send: "_Sending") -> None:
         try:
@@ -82,6 +94,7 @@ class Front:
                 return
             asker, send.more, refusal = await to_thread.run_sync(self._identify, scope)
             scope["penstock.asker"] = asker
+            account_of(scope).tenant = asker.tenant.id
             if refusal is not None:
                 raise refusal
         except PenstockError as error:
@@ -118,6 +131,7 @@ class Front:
     def _problem(self, scope: Scope, error: PenstockError | None) -> Answer:
         request = Request(scope)
         answer = problem_answer(error, path=scope["path"])
+        account_of(scope).problem = "internal" if error is None else error.code
         if isinstance(error, BadKeyError) and not self._resources.basic_keys:
             # A browser would ask for a password again and again, and it would not arrive.
             answer.headers["www-authenticate"] = "ApiKey"
@@ -125,24 +139,37 @@ class Front:
 
 
 class _Sending:
-    """Passes messages to the server, adds the request's own headers, and counts."""
+    """Passes messages to the server, adds the request's own headers, and keeps the account."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, account: Account) -> None:
         self._send = send
+        self._account = account
         self.more: Mapping[str, str] = {}
-        self.status = 0
-        self.size_bytes = 0
-        self.whole = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             added = [(name.encode(), value.encode()) for name, value in self.more.items()]
             message = {**message, "headers": [*message["headers"], *added]}
-        else:
-            self.size_bytes += len(message.get("body", b""))
-            self.whole = not message.get("more_body", False)
         await self._send(message)
+        self._account.saw(message)
+
+
+def _why_broken(error: BrokenStreamError) -> str | None:
+    """Name what ended a stream; None if its client did."""
+    cause = error.__cause__
+    if cause is None or isinstance(cause, ScanCancelledError):
+        return None
+    return cause.code if isinstance(cause, PenstockError) else "internal"
+
+
+def _account(scope: Scope) -> Account:
+    extensions = scope.get("extensions", {})
+    return Account(
+        method=scope["method"],
+        path=scope["path"],
+        request_id=extensions.get("penstock.request_id"),
+        trace_id=extensions.get("penstock.trace_id"),
+    )
 
 
 def _healthy() -> Answer:
@@ -150,19 +177,4 @@ def _healthy() -> Answer:
         status=200,
         headers={"content-type": "application/json", "cache-control": "no-store"},
         body=b'{"status": "ok"}\n',
-    )
-
-
-def _log_request(scope: Scope, sent: _Sending, seconds: float) -> None:
-    """Log one line: no query, since filters are what people look for, and no key."""
-    asker = scope.get("penstock.asker")
-    _log.info(
-        "%s %s %s %d %d bytes %.0f ms%s",
-        asker.tenant.id if isinstance(asker, Asker) else "-",
-        scope["method"],
-        ascii(scope["path"])[1:-1],
-        sent.status,
-        sent.size_bytes,
-        seconds * 1000,
-        "" if sent.whole else " aborted",
     )

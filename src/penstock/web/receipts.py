@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from penstock.errors import BusyError
 from penstock.model.receipt import Receipt, new_receipt_id
 from penstock.ports import Receipts
 from penstock.web.representation import Representation
@@ -18,6 +19,14 @@ class Whole:
     sha256: str
     identity_bytes: int
     identity_sha256: str
+
+
+def known_whole(receipts: Receipts, shown: Representation) -> Whole | None:
+    """Give what a completed answer said of this representation; None if none did, or is told."""
+    try:
+        return whole_of(receipts.completed(shown.dataset.tenant, shown.etag))
+    except BusyError:
+        return None
 
 
 def whole_of(receipt: Receipt | None) -> Whole | None:
@@ -67,6 +76,10 @@ class OpenReceipt:
     now: Callable[[], datetime]
     known: Callable[[], Whole | None]
 
+    def begin(self) -> None:
+        """Store that the answer begins."""
+        self.receipts.put(self.receipt)
+
     def complete(self) -> None:
         """Store that the last byte was handed to the socket."""
         closed = replace(self.receipt, state="complete", ended=self.now())
@@ -84,7 +97,7 @@ def open_receipt(
     now: Callable[[], datetime],
     known: Callable[[], Whole | None],
 ) -> OpenReceipt:
-    """Store that an answer begins, under an id of its own."""
+    """Write a receipt for an answer, under an id of its own; nothing is stored yet."""
     receipt = Receipt(
         id=new_receipt_id(),
         tenant=shown.dataset.tenant,
@@ -97,5 +110,4 @@ def open_receipt(
         coding=shown.coding,
         started=now(),
     )
-    receipts.put(receipt)
     return OpenReceipt(receipts=receipts, receipt=receipt, now=now, known=known)

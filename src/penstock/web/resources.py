@@ -7,6 +7,7 @@ from datetime import datetime
 from penstock.ports import Ports
 from penstock.query import QueryLimits
 from penstock.reading.scan import Reader
+from penstock.web.account import Keep
 from penstock.web.spools import Spools
 
 
@@ -15,7 +16,7 @@ class Resources:
     """The ports, the reader, and the bounds within which requests are answered.
 
     Sizes are bytes. `basic_keys` lets a key travel as a Basic password; `trusted_edge` believes
-    what an edge in front says of hosts and addresses.
+    what an edge in front says of hosts and addresses. `keep` is called with each request's account.
     """
 
     ports: Ports
@@ -31,3 +32,4 @@ class Resources:
     requests_per_minute: int
     basic_keys: bool
     trusted_edge: bool
+    keep: Keep

@@ -12,7 +12,7 @@ from penstock.web.asked import Asked
 from penstock.web.conditional import range_still_fits
 from penstock.web.parts import part_of
 from penstock.web.ranges import parse_ranges
-from penstock.web.receipts import Whole, open_receipt, whole_of
+from penstock.web.receipts import Whole, known_whole, open_receipt
 from penstock.web.representation import Representation
 from penstock.web.resources import Resources
 
@@ -53,7 +53,7 @@ def stored_answer(
     if asked.is_head:
         return Answer(status=part.status, headers=headers)
     receipts = resources.ports.receipts
-    before = whole_of(receipts.completed(asked.tenant, shown.etag))
+    before = known_whole(receipts, shown)
     sent = Tally()
 
     def known() -> Whole | None:
@@ -79,8 +79,10 @@ def stored_answer(
         body=Streamed(
             pieces=pieces,
             allowance=allowance,
+            begin=receipt.begin,
             complete=receipt.complete,
             aborted=receipt.aborted,
+            rows=lambda: shown.dataset.rows if part.status == HTTPStatus.OK else None,
         ),
     )
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 from starlette.types import Message, Receive, Scope, Send
 
-from penstock.errors import PenstockError, ScanCancelledError
+from penstock.errors import BusyError, PenstockError, ScanCancelledError
+from penstock.web.account import where
 from penstock.web.answers import Answer, Streamed
 from penstock.web.pipe import Pipe
 from penstock.web.resources import Resources
@@ -100,8 +101,12 @@ async def _stream(
 
 async def _send_streamed(body: Streamed, pipe: Pipe, start: Message, send: Send) -> None:
     complete = False
+    beginning = asyncio.create_task(asyncio.to_thread(_stored, body.begin))
     try:
         await pipe.ready()
+        if not await beginning:
+            kept = [pair for pair in start["headers"] if pair[0] != b"download-id"]
+            start = {**start, "headers": kept}
         await send(start)
         try:
             async for chunk in pipe.chunks():
@@ -111,16 +116,28 @@ async def _send_streamed(body: Streamed, pipe: Pipe, start: Message, send: Send)
                 _log.warning("download aborted: %s", error.code)
             raise BrokenStreamError from error
         except Exception as error:
-            _log.exception("download aborted")
+            _log.error("download aborted: %s", where(error))
             raise BrokenStreamError from error
         if pipe.has_left:
             raise BrokenStreamError
-        await asyncio.to_thread(body.complete)
+        await asyncio.to_thread(_stored, body.complete)
         complete = True
         await send({"type": "http.response.body", "body": b""})
     finally:
         if not complete:
-            await asyncio.to_thread(body.aborted)
+            # What is stored last stays: the beginning must not come behind the end.
+            await asyncio.wait([beginning])
+            await asyncio.to_thread(_stored, body.aborted)
+
+
+def _stored(store: Callable[[], None]) -> bool:
+    """Have a receipt stored; a download doesn't depend on whether it can be."""
+    try:
+        store()
+    except BusyError as error:
+        _log.warning("receipt not stored: %s", error.code)
+        return False
+    return True
 
 
 def _produce(body: Streamed, pipe: Pipe) -> None:

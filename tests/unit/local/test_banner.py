@@ -27,7 +27,7 @@ def test_a_private_dataset_is_no_example(tmp_path: Path) -> None:
 def test_a_server_starts_without_what_few_requests_need() -> None:
     script = f"""
 import sys
-from penstock.local.lean import leave_out_unused
+from penstock.lean import leave_out_unused
 leave_out_unused()
 import penstock.local.serve
 print([name for name in {RARELY_USED} if sys.modules.get(name)])

@@ -11,8 +11,8 @@ import pytest
 from penstock.errors import SetupError
 from penstock.local.demo import PRIVATE, demo_tenants, ensure_demo
 from penstock.local.private import read_private
-from penstock.local.tenants_file import is_host, is_tenant_id
 from penstock.model.dataset import is_dataset_name
+from penstock.model.tenant import is_host, is_tenant_id
 
 DATASETS = {
     "demo": ["conservation-area", "organisation", "planning-application", "premium-pay"],

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import SetupError
-from penstock.local.tenants_file import TenantEntry, is_host, is_tenant_id, parse, render
-from penstock.model.tenant import Caps, Tenant
+from penstock.local.tenants_file import TenantEntry, parse, render
+from penstock.model.tenant import Caps, Tenant, is_host, is_tenant_id
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 hosts = st.lists(labels, min_size=1, max_size=4).map(".".join)

@@ -6,12 +6,14 @@ import duckdb
 import pyarrow as pa
 
 from penstock.errors import (
+    DatasetChangedError,
     DatasetDamagedError,
     NumberTooLongError,
     PenstockError,
     ScanCancelledError,
     SpillExceededError,
 )
+from penstock.reading.outage import outage
 
 VENDOR_ERRORS = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError)
 """What the engine raises: its own errors, and those that Arrow's stream wraps them in."""
@@ -28,6 +30,11 @@ _PART = re.compile(
     re.VERBOSE,
 )
 """What may stand in a statement of this package's own making, where values are bound."""
+_OF_STORE = re.compile(r"(?:\w+: )?(?:HTTP Error: |IO Error: [^\n]* for HTTP (?:GET|HEAD) to )")
+"""How a fault of an object store begins, after all retries."""
+_GONE = "IO Error: No files found that match the pattern"
+_CHANGED = re.compile(r"\bHTTP (?:404|412|416)\b|HTTP Error: ETag on reading file")
+"""The object is gone, is not the one that `If-Match` demands, or has become shorter."""
 _LONGEST_REASON = 300
 
 
@@ -45,6 +52,10 @@ def translated(
         return SpillExceededError(limit=spill_bytes)
     if _TOO_LARGE.search(text):
         return _too_long(sql, is_sum="Out of Range Error" in text)
+    if text.startswith(_GONE):
+        return DatasetChangedError(dataset)
+    if _OF_STORE.match(text):
+        return DatasetChangedError(dataset) if _CHANGED.search(text) else outage()
     reason = _PATH.sub("the file", text).strip().split("\n", 1)[0]
     return DatasetDamagedError(dataset, reason=reason[:_LONGEST_REASON] or type(error).__name__)
 

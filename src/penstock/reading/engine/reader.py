@@ -1,7 +1,7 @@
 """The reader: one locked-down DuckDB that runs SQL over the stores' Parquet files."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,14 +14,23 @@ from penstock.reading.engine.allowance import Allowance, Watch
 from penstock.reading.engine.connections import Connections
 from penstock.reading.engine.failures import VENDOR_ERRORS, translated
 from penstock.reading.engine.kinds import kind_of
+from penstock.reading.engine.literals import text
+from penstock.reading.engine.object_store import ObjectStore, Secrets, open_store
 
 
 class Engine:
     """A DuckDB in memory that can read below `roots` and nowhere else, and is never reconfigured.
 
+    With an `object_store`, objects below its prefixes can be read as well, each as the one content
+    that its location names (reading/objects.py): a read of another content fails, whenever it is
+    noticed. What their footers say is kept and counts towards `memory_bytes`, with about a quarter
+    of what it takes up.
+
     Thread-safe: each query runs on a connection of its own; `queries` of them are kept ready, and
     more are made when they are needed. Memory is bounded by `memory_bytes` for all
     queries together; sorts and groups spill into `spill_dir` up to `spill_bytes`.
+
+    Raises SetupError if an object store is given and its extension isn't installed.
     """
 
     def __init__(
@@ -33,15 +42,19 @@ class Engine:
         threads: int,
         queries: int,
         spill_bytes: int,
+        object_store: ObjectStore | None = None,
     ) -> None:
         self._spill_bytes = spill_bytes
-        self._watch = Watch()
         self._database = duckdb.connect(":memory:")
-        allowed = ", ".join(_text(f"{root.resolve()}/") for root in roots)
+        allowed = [f"{root.resolve()}/" for root in roots]
+        # Before anything else: a secret that may be kept on disk can't be replaced once locked.
+        self._database.execute("SET allow_persistent_secrets = false")
+        if object_store is not None:
+            open_store(self._database, object_store)
+            allowed += object_store.prefixes
         # The order matters: each setting closes a way to change those above it.
         for setting in (
-            "allow_persistent_secrets = false",
-            f"temp_directory = {_text(str(spill_dir))}",
+            f"temp_directory = {text(str(spill_dir))}",
             f"memory_limit = '{memory_bytes}B'",
             f"threads = {threads}",
             f"max_temp_directory_size = '{spill_bytes}B'",
@@ -51,7 +64,7 @@ class Engine:
             # Geometries stay the bytes that are stored: made anew, they would lose their SRID.
             "GLOBAL enable_geoparquet_conversion = false",
             "enable_progress_bar = false",
-            f"allowed_directories = [{allowed}]",
+            f"allowed_directories = [{', '.join(map(text, allowed))}]",
             "enable_external_access = false",
             "autoinstall_known_extensions = false",
             "autoload_known_extensions = false",
@@ -59,13 +72,16 @@ class Engine:
             self._database.execute(f"SET {setting}")
         self._connections = Connections(self._database, count=queries)
         self._database.execute("SET lock_configuration = true")
+        self._secrets = None if object_store is None else Secrets(self._database, object_store)
+        self._watch = Watch()
 
     def columns(self, locations: Sequence[str], *, dataset: str) -> tuple[Column, ...]:
         """Give the columns of files of one schema, as the engine names and types them.
 
-        Raises DatasetDamagedError if a file can't be read.
+        Raises DatasetDamagedError if a file can't be read, and DatasetChangedError and BusyError if
+        it is an object that has another content, or is out of reach.
         """
-        with self._database.cursor() as cursor:
+        with self._database.cursor() as cursor, self._secrets_of(locations):
             try:
                 described = cursor.execute(
                     "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)",
@@ -86,34 +102,42 @@ class Engine:
         dataset: str,
         batch_rows: int,
         allowance: Allowance,
+        locations: Sequence[str] = (),
     ) -> "Rows":
-        """Start a query; iterating gives its batches.
+        """Start a query; iterating gives its batches. Objects that it reads stand in `locations`.
 
         Raises what `Rows` raises, already here where the engine notices it at once.
         """
         self._watch.add(allowance)
-        return Rows(
-            self._connections,
-            sql,
-            parameters,
-            dataset=dataset,
-            batch_rows=batch_rows,
-            allowance=allowance,
-            spill_bytes=self._spill_bytes,
-        )
+        with self._secrets_of(locations):
+            return Rows(
+                self._connections,
+                sql,
+                parameters,
+                dataset=dataset,
+                batch_rows=batch_rows,
+                allowance=allowance,
+                spill_bytes=self._spill_bytes,
+            )
 
     def close(self) -> None:
         """End the database; running queries fail."""
         self._watch.close()
+        if self._secrets is not None:
+            self._secrets.close()
         self._connections.close()
         self._database.close()
+
+    def _secrets_of(self, locations: Sequence[str]) -> AbstractContextManager[None]:
+        return nullcontext() if self._secrets is None else self._secrets.for_query(locations)
 
 
 class Rows:
     """The answer of one query as record batches, in order; a context manager that ends the query.
 
     Lazy: holds one batch, and what the engine itself reads ahead. Iterating raises
-    DatasetDamagedError, SpillExceededError, QueryTimeoutError and ScanCancelledError.
+    DatasetDamagedError, SpillExceededError, QueryTimeoutError and ScanCancelledError; where objects
+    are read, DatasetChangedError and BusyError too.
     """
 
     def __init__(
@@ -174,7 +198,3 @@ class Rows:
                 raise translated(
                     error, dataset=self._dataset, spill_bytes=self._spill_bytes, sql=self._sql
                 ) from error
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

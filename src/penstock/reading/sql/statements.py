@@ -102,7 +102,7 @@ def count_answer(dataset: Dataset, wanted: Slice) -> Statement:
     """Count the rows of a grouped or distinct slice, its page not applied."""
     whole = replace(wanted, sort=(), page=Page())
     read = ordered(dataset, whole, text=TextTypes(), with_keys=False)
-    return Statement(sql=f"SELECT count(*) FROM ({read.sql})", parameters=read.parameters)
+    return replace(read, sql=f"SELECT count(*) FROM ({read.sql})", hidden=0)
 
 
 def profile(dataset: Dataset) -> Statement:

@@ -40,6 +40,8 @@ class Statement:
     sql: str
     parameters: tuple[object, ...]
     hidden: int = 0
+    locations: tuple[str, ...] = ()
+    """The files that it reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +59,16 @@ class Terms:
 
     columns: Mapping[str, Column]
     bound: list[object] = field(default_factory=list)
+    locations: list[str] = field(default_factory=list)
 
     def statement(self, sql: str, *, hidden: int = 0) -> Statement:
         """Give the finished statement with all values bound so far."""
-        return Statement(sql=sql, parameters=tuple(self.bound), hidden=hidden)
+        return Statement(
+            sql=sql,
+            parameters=tuple(self.bound),
+            hidden=hidden,
+            locations=tuple(self.locations),
+        )
 
     def bind(self, value: object) -> str:
         """Bind a value at this place of the text."""
@@ -73,6 +81,7 @@ class Terms:
 
     def files(self, locations: Sequence[str]) -> str:
         """Read these files, in this order."""
+        self.locations += locations
         read = f"read_parquet({self.bind(list(locations))}, hive_partitioning = false)"
         names = [column.source for column in self.columns.values()]
         if any(_hides_file(name) for name in names):

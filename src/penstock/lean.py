@@ -13,6 +13,7 @@ _M_ARENA_MAX = -8
 
 _ARENAS = 2
 _REMOTE_FILES = tuple(f"pyarrow.{name}" for name in ("_azurefs", "_gcsfs", "_hdfs", "_s3fs"))
+_SWITCH_SECONDS = 0.001
 _TRIM_SECONDS = 0.5
 _TRIM_FROM_BYTES = 230_000_000
 """Resident; below it a download is quicker with memory that stays at hand: a trim gives it back,
@@ -45,6 +46,14 @@ def share_one_heap() -> None:
             ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, _ARENAS)
         except OSError:
             return
+
+
+def take_short_turns() -> None:
+    """Let threads take turns of a millisecond.
+
+    Stages of a stream hand batches over often: a shorter turn keeps both cores busy.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 @contextmanager

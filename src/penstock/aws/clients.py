@@ -1,0 +1,39 @@
+"""Clients of AWS's services, each made when it is first needed."""
+
+import threading
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+_CONNECT_SECONDS = 2
+_READ_SECONDS = 5
+_ATTEMPTS = 4
+
+
+class Clients:
+    """One session's clients; thread-safe.
+
+    Region, credentials and endpoints are those that the environment gives (AWS_DEFAULT_REGION, the
+    function's role, AWS_ENDPOINT_URL).
+    """
+
+    def __init__(self) -> None:
+        self.session = botocore.session.get_session()
+        self._config = Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+            tcp_keepalive=True,
+            # Looking through what is asked takes as long as asking; the service looks, too.
+            parameter_validation=False,
+        )
+        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def of(self, service: str) -> Any:
+        """Give the client of a service, such as `dynamodb`."""
+        with self._lock:
+            if service not in self._made:
+                self._made[service] = self.session.create_client(service, config=self._config)
+            return self._made[service]

@@ -1,0 +1,144 @@
+"""Accounts: what a request came to, for whoever keeps the log.
+
+What people look for is theirs: an account has no filter and no key, nor anything else of a query.
+"""
+
+import logging
+import re
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from starlette.types import Message, Scope
+
+Outcome = Literal["complete", "aborted", "left", "refused", "failed"]
+"""`aborted` broke off because of us, `left` because the client did."""
+
+_LONGEST = 200
+_KEY = re.compile(r"pk_[a-z0-9]{8}_[A-Za-z0-9_-]*")
+_RECEIPTS = "/-/receipts/"
+_CLIENT_ERROR = 400
+_SERVER_ERROR = 500
+
+_log = logging.getLogger("penstock.web")
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """One request, filled in while it is answered; sizes are bytes on the wire, without headers.
+
+    `dataset` and `format` are as they stand in the path. `rows` were written, `rows_expected` were
+    told to the client beforehand; both are None where they don't apply.
+    """
+
+    method: str
+    path: str
+    request_id: str | None = None
+    trace_id: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    tenant: str | None = None
+    dataset: str | None = None
+    format: str | None = None
+    problem: str | None = None
+    rows: int | None = None
+    rows_expected: int | None = None
+    status: int = 0
+    size_bytes: int = 0
+    coding: str | None = None
+    etag: str | None = None
+    seconds: float = 0.0
+    first_byte_seconds: float | None = None
+    is_whole: bool = False
+
+    def saw(self, message: Message) -> None:
+        """Note a message of the answer, once it was sent."""
+        if message["type"] == "http.response.start":
+            headers = dict(message["headers"])
+            self.status = message["status"]
+            self.coding = _text(headers.get(b"content-encoding"))
+            self.etag = _text(headers.get(b"etag"))
+            count = headers.get(b"x-row-count", b"")
+            if self.status == 200 and count.isdigit():  # noqa: PLR2004 - the status of a whole
+                self.rows_expected = int(count)
+            return
+        if self.first_byte_seconds is None:
+            self.first_byte_seconds = time.monotonic() - self.began
+        self.size_bytes += len(message.get("body", b""))
+        self.is_whole = not message.get("more_body", False)
+
+    def close(self) -> None:
+        """Note that nothing more is sent."""
+        self.seconds = time.monotonic() - self.began
+
+    @property
+    def shown_path(self) -> str:
+        """The path as `shown`; a receipt's id, which opens the receipt, is left out."""
+        return shown(_RECEIPTS if self.path.startswith(_RECEIPTS) else self.path)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        if not self.is_whole:
+            return "left" if self.problem is None else "aborted"
+        if self.status >= _SERVER_ERROR:
+            return "failed"
+        return "refused" if self.status >= _CLIENT_ERROR else "complete"
+
+    @property
+    def has_other_rows(self) -> bool:
+        """Whether a whole answer holds other rows than were told: the service errs."""
+        return (
+            self.outcome == "complete"
+            and self.method == "GET"
+            and None not in (self.rows, self.rows_expected)
+            and self.rows != self.rows_expected
+        )
+
+
+def shown(text: str) -> str:
+    """Give a client's text for a log: short, in ASCII, on one line, and without keys."""
+    return ascii(_KEY.sub("pk_...", text)[:_LONGEST])[1:-1]
+
+
+def account_of(scope: Scope) -> Account:
+    """Give the account that the front opened for a request."""
+    account = scope["penstock.account"]
+    if not isinstance(account, Account):
+        raise TypeError("a request has no account before its front")
+    return account
+
+
+Keep = Callable[[Account], None]
+"""Keeps the account of a request that has ended."""
+
+
+def as_a_line(account: Account) -> None:
+    """Log one line for people."""
+    _log.info(
+        "%s %s %s %d %d bytes %.0f ms%s",
+        account.tenant or "-",
+        account.method,
+        account.shown_path,
+        account.status,
+        account.size_bytes,
+        account.seconds * 1000,
+        f" {account.outcome}" if account.outcome in {"aborted", "left"} else "",
+    )
+
+
+def where(error: BaseException) -> str:
+    """Say what failed and where, without the message: it may hold what somebody looked for."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(
+        f"{Path(frame.filename).stem}.{frame.name}:{frame.lineno}" for frame in reversed(frames)
+    )
+    cause = error.__cause__
+    behind = "" if cause is None else f", because of {where(cause)}"
+    return f"{type(error).__name__} in {places}{behind}"
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,76 @@
+"""Wiring: settings, ports and an engine become what every request of this process shares."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from penstock.ports import Ports
+from penstock.query import QueryLimits
+from penstock.reading.engine import Engine
+from penstock.reading.scan import Reader
+from penstock.reading.slots import ScanSlots
+from penstock.reading.workers import Workers
+from penstock.settings import Settings
+from penstock.web.account import Keep, as_a_line
+from penstock.web.resources import Resources
+from penstock.web.spools import Spools
+
+_SPOOLS_KEPT = 4
+
+
+def utc_now() -> datetime:
+    """Tell the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def wired(
+    settings: Settings,
+    ports: Ports,
+    engine: Engine,
+    *,
+    scratch: Path,
+    basic_keys: bool,
+    keep: Keep = as_a_line,
+    now: Callable[[], datetime] = utc_now,
+) -> Iterator[Resources]:
+    """Give the resources to the body, and close those that were made here after it.
+
+    Temporary files stand in `scratch`. With `basic_keys`, a key may be the password of Basic.
+    """
+    with ExitStack() as stack:
+        workers = Workers(threads=settings.encode_threads)
+        stack.callback(workers.close)
+        spools = Spools(
+            folder=scratch,
+            most_bytes=settings.spool_bytes,
+            kept_bytes=settings.spool_bytes * _SPOOLS_KEPT,
+        )
+        stack.callback(spools.close)
+        yield Resources(
+            ports=ports,
+            reader=Reader(
+                engine=engine,
+                slots=ScanSlots(
+                    slots=settings.scan_slots,
+                    queue=settings.scan_queue,
+                    wait_seconds=settings.scan_wait_seconds,
+                ),
+                workers=workers,
+                is_stored=ports.catalog.is_stored,
+                batch_rows=settings.batch_rows,
+            ),
+            spools=spools,
+            now=now,
+            limits=QueryLimits(filters=settings.filters, default_limit=settings.limit_rows),
+            query_seconds=settings.query_seconds,
+            response_bytes=settings.response_bytes,
+            url_bytes=settings.url_bytes,
+            chunk_bytes=settings.chunk_bytes,
+            slow_reader_bytes=settings.sort_spill_bytes,
+            requests_per_minute=settings.requests_per_minute,
+            basic_keys=basic_keys,
+            trusted_edge=settings.trusted_edge,
+            keep=keep,
+        )

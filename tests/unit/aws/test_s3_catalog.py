@@ -1,0 +1,376 @@
+"""The catalog of a bucket: names, versions, private data and layouts, as S3 has them."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.moving_clock import START, Clock
+from tests.reading_parts import minute, reader_over
+from tests.s3_parts import emptied_bucket, s3_client, store_of
+from tests.stand_ins import StandIn
+
+from penstock.aws.bucket import Bucket
+from penstock.aws.catalog import S3Catalog
+from penstock.errors import (
+    BusyError,
+    DatasetDamagedError,
+    PenstockError,
+    UnknownDatasetError,
+    UnreadableColumnError,
+    VersionGoneError,
+)
+from penstock.local.publish import publish
+from penstock.model.slice import everything
+from penstock.reading import sql
+from penstock.reading.estimate import AT_ONCE
+from penstock.reading.scan import Reader, scan
+
+BUCKET = "s3-catalog"
+FOLDER = "acme/datasets/"
+AREAS = pa.table({"reference": ["a", "b", "c"], "entity": [1, 2, 3]})
+
+
+@pytest.fixture
+def client(s3_server: StandIn) -> Any:
+    return emptied_bucket(s3_server, BUCKET)
+
+
+@pytest.fixture
+def reader(s3_server: StandIn, tmp_path: Path) -> Iterator[Reader]:
+    with reader_over(tmp_path, object_store=store_of(s3_server.endpoint, BUCKET)) as reader:
+        yield reader
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def catalog(client: Any, reader: Reader, clock: Clock) -> Iterator[S3Catalog]:
+    catalog = S3Catalog(client=client, bucket=BUCKET, engine=reader.engine, now=clock)
+    yield catalog
+    catalog.close()
+
+
+class Sent:
+    """The requests that a client sends, as `GET` and what follows it."""
+
+    def __init__(self, client: Any) -> None:
+        self.requests: list[str] = []
+        client.meta.events.register_last("before-send.s3", self._note)
+
+    def _note(self, request: Any, **_: object) -> None:
+        self.requests.append(request.method)
+
+
+def parquet(table: pa.Table) -> bytes:
+    written = io.BytesIO()
+    pq.write_table(table, written)
+    return written.getvalue()
+
+
+def put(client: Any, key: str, content: bytes | pa.Table) -> None:
+    body = parquet(content) if isinstance(content, pa.Table) else content
+    client.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def put_version(client: Any, folder: Path, version: str, *parts: pa.Table) -> None:
+    """Publish a version of the dataset `area`, and store every file of it."""
+    publish(
+        folder,
+        tenant="acme",
+        dataset="area",
+        version=version,
+        parts=parts,
+        published=START,
+    )
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            put(client, path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def rows_of(reader: Reader, catalog: S3Catalog, version: str | None = None) -> list[int]:
+    dataset = catalog.dataset("acme", "area", version)
+    batches = scan(
+        reader,
+        dataset,
+        everything(("entity",)),
+        text=sql.TextTypes(),
+        allowance=minute(),
+        pace=AT_ONCE,
+    )
+    return [row["entity"] for batch in batches for row in batch.rows.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("file_name", "name"),
+    [
+        ("area.parquet", "area"),
+        ("area.PARQUET", "area"),
+        ("area.pq", "area"),
+        ("area.parq", "area"),
+        ("an area #1 + ü.parquet", "an-area--1----"),
+        ("an.area.parquet", "an-area"),
+        ("100%41.parquet", "100-41"),
+    ],
+)
+def test_the_name_of_an_object_gives_the_datasets(
+    client: Any, catalog: S3Catalog, file_name: str, name: str
+) -> None:
+    put(client, f"{FOLDER}{file_name}", AREAS)
+    assert [(entry.name, entry.problem) for entry in catalog.entries("acme")] == [(name, None)]
+    assert catalog.dataset("acme", name).rows == 3
+
+
+def test_what_is_no_dataset_is_passed_over(client: Any, catalog: S3Catalog) -> None:
+    for file_name in ("", ".hidden.parquet", "area.csv", "deeper/area.parquet", "parquet"):
+        put(client, f"{FOLDER}{file_name}", AREAS)
+    assert catalog.entries("acme") == []
+    for name in ("area", "deeper", "-hidden", "parquet"):
+        with pytest.raises(UnknownDatasetError):
+            catalog.dataset("acme", name)
+
+
+def test_a_name_that_no_dataset_may_have_is_listed_with_its_problem(
+    client: Any, catalog: S3Catalog
+) -> None:
+    put(client, f"{FOLDER}_area.parquet", AREAS)
+    (entry,) = catalog.entries("acme")
+    assert entry.name == "_area"
+    assert "_area.parquet" in str(entry.problem)
+
+
+def test_a_key_that_the_engine_takes_for_a_pattern_is_refused(
+    client: Any, catalog: S3Catalog
+) -> None:
+    put(client, f"{FOLDER}are?.parquet", AREAS)
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    assert [bool(entry.problem) for entry in catalog.entries("acme")] == [True, False]
+    with pytest.raises(DatasetDamagedError, match="rename"):
+        catalog.dataset("acme", "are-")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("area.parquet", "area.pq"),
+        ("an area.parquet", "an-area.parquet"),
+        ("an.area.parquet", "an+area.parquet"),
+    ],
+)
+def test_two_objects_of_one_name_are_an_error_that_names_both(
+    client: Any, catalog: S3Catalog, one: str, other: str
+) -> None:
+    for file_name in (one, other):
+        put(client, f"{FOLDER}{file_name}", AREAS)
+    (entry,) = catalog.entries("acme")
+    with pytest.raises(DatasetDamagedError) as raised:
+        catalog.dataset("acme", entry.name)
+    for said in (str(entry.problem), raised.value.reason):
+        assert one in said
+        assert other in said
+
+
+def test_an_object_and_versions_of_one_name_are_an_error_too(
+    client: Any, catalog: S3Catalog, tmp_path: Path
+) -> None:
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    put(client, f"{FOLDER}area/readme.txt", b"no versions")
+    assert catalog.dataset("acme", "area").rows == 3
+    assert [entry.problem for entry in catalog.entries("acme")] == [None]
+    put_version(client, tmp_path / "v", "1", AREAS)
+    (entry,) = catalog.entries("acme")
+    assert "same dataset name" in str(entry.problem)
+
+
+def test_a_listing_goes_on_behind_a_thousand_objects(client: Any) -> None:
+    keys = [f"many/{number:04}.parquet" for number in range(1003)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: put(client, key, b""), keys))
+    pages = list(Bucket(client, BUCKET).pages("many/"))
+    assert len(pages) == 2
+    assert [each.object.key for page in pages for each in page.objects] == keys
+
+
+def test_versions_are_read_and_the_current_one_is_what_current_says_now(
+    client: Any, reader: Reader, catalog: S3Catalog, tmp_path: Path
+) -> None:
+    put_version(client, tmp_path / "v", "first", AREAS, AREAS.slice(1))
+    assert rows_of(reader, catalog) == [1, 2, 3, 2, 3]
+    dataset = catalog.dataset("acme", "area")
+    assert (dataset.version, dataset.modified) == ("first", START)
+    put_version(client, tmp_path / "v", "second", AREAS.slice(2))
+    assert rows_of(reader, catalog) == [3]
+    assert rows_of(reader, catalog, "first") == [1, 2, 3, 2, 3]
+    assert [(entry.name, entry.version, entry.rows) for entry in catalog.entries("acme")] == [
+        ("area", "second", 1)
+    ]
+    with pytest.raises(VersionGoneError) as raised:
+        catalog.dataset("acme", "area", "third")
+    assert raised.value.facts["current_version"] == "second"
+
+
+def test_a_version_is_known_as_soon_as_it_is_whole(
+    client: Any, catalog: S3Catalog, tmp_path: Path
+) -> None:
+    put_version(client, tmp_path / "v", "first", AREAS)
+    with pytest.raises(VersionGoneError):
+        catalog.dataset("acme", "area", "second")
+    put_version(client, tmp_path / "v", "second", AREAS)
+    assert catalog.dataset("acme", "area", "second").rows == 3
+
+
+def test_a_version_that_was_removed_is_gone_after_a_while(
+    client: Any, catalog: S3Catalog, clock: Clock, tmp_path: Path
+) -> None:
+    put_version(client, tmp_path / "v", "first", AREAS)
+    put_version(client, tmp_path / "v", "second", AREAS)
+    assert catalog.dataset("acme", "area", "first").rows == 3
+    client.delete_object(Bucket=BUCKET, Key=f"{FOLDER}area/first/manifest.json")
+    clock.time += timedelta(seconds=61)
+    with pytest.raises(VersionGoneError):
+        catalog.dataset("acme", "area", "first")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda client: put(client, f"{FOLDER}area/current", b"no version!"), "names no version"),
+        (lambda client: put(client, f"{FOLDER}area/current", b"v" * 300), "can't be read"),
+        (lambda client: put(client, f"{FOLDER}area/current", b"second"), "not stored whole"),
+        (lambda client: put(client, f"{FOLDER}area/1/manifest.json", b"{}"), "manifest"),
+        (
+            lambda client: client.delete_object(
+                Bucket=BUCKET, Key=f"{FOLDER}area/1/part-00001.parquet"
+            ),
+            "is missing",
+        ),
+        (
+            lambda client: put(client, f"{FOLDER}area/1/part-00001.parquet", AREAS.slice(1)),
+            "differs from its manifest",
+        ),
+    ],
+)
+def test_versions_that_are_not_whole_are_damaged(
+    client: Any,
+    catalog: S3Catalog,
+    tmp_path: Path,
+    spoil: Callable[[Any], object],
+    says: str,
+) -> None:
+    put_version(client, tmp_path / "v", "1", AREAS, AREAS)
+    spoil(client)
+    with pytest.raises(DatasetDamagedError, match=says):
+        catalog.dataset("acme", "area")
+    (entry,) = catalog.entries("acme")
+    assert says in str(entry.problem)
+
+
+def test_parts_of_two_schemas_are_damaged(client: Any, catalog: S3Catalog, tmp_path: Path) -> None:
+    put_version(client, tmp_path / "v", "1", AREAS, AREAS.select(["entity"]))
+    with pytest.raises(DatasetDamagedError, match="different columns"):
+        catalog.dataset("acme", "area")
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"not a name!\n", b"x" * 4_000_001])
+def test_a_list_of_what_is_private_that_can_not_be_read_makes_everything_private(
+    client: Any, catalog: S3Catalog, content: bytes
+) -> None:
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    put(client, "acme/private.txt", content)
+    assert catalog.dataset("acme", "area").private
+    assert [entry.private for entry in catalog.entries("acme")] == [True]
+
+
+def test_what_is_private_is_asked_each_time(client: Any, catalog: S3Catalog) -> None:
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    assert not catalog.dataset("acme", "area").private
+    put(client, "acme/private.txt", b"AREA\n")
+    assert catalog.dataset("acme", "area").private
+    client.delete_object(Bucket=BUCKET, Key="acme/private.txt")
+    assert not catalog.dataset("acme", "area").private
+
+
+def test_another_object_may_give_a_dataset_when_the_first_is_gone(
+    client: Any, catalog: S3Catalog
+) -> None:
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    assert catalog.dataset("acme", "area").rows == 3
+    client.delete_object(Bucket=BUCKET, Key=f"{FOLDER}area.parquet")
+    put(client, f"{FOLDER}area.pq", AREAS.slice(1))
+    assert catalog.dataset("acme", "area").rows == 2
+
+
+def test_a_known_dataset_takes_two_requests_at_once_and_a_new_one_is_found_among_many(
+    client: Any, catalog: S3Catalog, clock: Clock
+) -> None:
+    put(client, f"{FOLDER}an-area.parquet", AREAS)
+    catalog.dataset("acme", "an-area")
+    sent = Sent(client)
+    catalog.dataset("acme", "an-area")
+    assert sorted(sent.requests) == ["GET", "HEAD"]
+    sent.requests.clear()
+    clock.time += timedelta(seconds=61)
+    catalog.dataset("acme", "an-area")
+    # What is private, objects named so, objects that begin so; and whether there are versions.
+    assert sorted(sent.requests) == ["GET", "GET", "GET", "HEAD"]
+
+
+def test_one_tenants_bucket_has_its_datasets_at_the_top(
+    client: Any, reader: Reader, tmp_path: Path
+) -> None:
+    put(client, "area.parquet", AREAS)
+    put(client, "secret.parquet", AREAS)
+    put(client, "private.txt", b"secret\n")
+    put(client, f"{FOLDER}hidden.parquet", AREAS)
+    catalog = S3Catalog(client=client, bucket=BUCKET, engine=reader.engine, single_tenant="acme")
+    assert [(entry.name, entry.private) for entry in catalog.entries("acme")] == [
+        ("area", False),
+        ("secret", True),
+    ]
+    assert catalog.dataset("acme", "area").rows == 3
+    assert catalog.dataset("acme", "secret").private
+    assert catalog.entries("other") == []
+    with pytest.raises(UnknownDatasetError):
+        catalog.dataset("other", "area")
+    catalog.close()
+
+
+def test_a_column_that_would_be_read_inexactly_is_refused_from_a_bucket_too(
+    client: Any, catalog: S3Catalog
+) -> None:
+    nanoseconds = pa.array([0, 1], pa.timestamp("ns", "UTC"))
+    put(client, f"{FOLDER}area.parquet", pa.table({"entity": [1, 2], "at": nanoseconds}))
+    with pytest.raises(UnreadableColumnError, match="nanoseconds"):
+        catalog.dataset("acme", "area")
+
+
+def test_int96_is_looked_through_in_a_bucket_too(client: Any, catalog: S3Catalog) -> None:
+    written = io.BytesIO()
+    at = pa.array([0, 1], pa.timestamp("ns"))
+    pq.write_table(pa.table({"at": at}), written, use_deprecated_int96_timestamps=True)
+    put(client, f"{FOLDER}area.parquet", written.getvalue())
+    with pytest.raises(UnreadableColumnError, match="int96"):
+        catalog.dataset("acme", "area")
+
+
+def test_a_bucket_out_of_reach_is_busy_and_names_no_place(
+    s3_server: StandIn, reader: Reader
+) -> None:
+    catalog = S3Catalog(
+        client=s3_client(s3_server.endpoint), bucket="not-made", engine=reader.engine
+    )
+    with pytest.raises(BusyError) as raised:
+        catalog.entries("acme")
+    assert "not-made" not in json.dumps(raised.value.facts) + raised.value.detail
+    with pytest.raises(PenstockError):
+        catalog.dataset("acme", "area")
+    catalog.close()
