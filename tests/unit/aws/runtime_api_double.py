@@ -13,15 +13,18 @@ import h11
 
 from penstock.aws.runtime_api import RuntimeApi
 
+KEPT_BYTES = 1_000_000
+
 
 @dataclass
 class Answer:
-    """What came back for one invocation; `body` is of a stream, prelude and all."""
+    """What came back for one invocation; `body` is a stream's first megabyte, prelude and all."""
 
     path: str
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
     trailers: dict[str, str] = field(default_factory=dict)
+    size: int = 0
     largest: int = 0
     ended: bool = False
 
@@ -40,21 +43,35 @@ class Answer:
 
 
 class RuntimeApiDouble:
-    """`leaves_after` closes a stream's connection once it has brought so many bytes."""
+    """`leaves_after` closes a stream's connection once it has brought so many bytes, `stops_after`
+    reads no further, and `refuses` answers a stream's end with 413.
+    """
 
-    def __init__(self, *, leaves_after: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        leaves_after: int | None = None,
+        stops_after: int | None = None,
+        refuses: bool = False,
+    ) -> None:
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.seconds = 30.0
         self.answers: list[Answer] = []
+        self._stopped = asyncio.Event()
         self._leaves_after = leaves_after
+        self._stops_after = stops_after
+        self._refuses = refuses
         self._given = 0
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[RuntimeApi]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        async with server:
+        try:
             yield RuntimeApi(f"127.0.0.1:{port}")
+        finally:
+            self._stopped.set()
+            server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         state = h11.Connection(h11.SERVER)
@@ -70,9 +87,14 @@ class RuntimeApiDouble:
                     if event.method == b"POST":
                         self.answers.append(answer)
                 elif isinstance(event, h11.Data) and answer is not None:
-                    answer.body += event.data
+                    answer.size += len(event.data)
+                    if len(answer.body) < KEPT_BYTES:
+                        answer.body += event.data
                     answer.largest = max(answer.largest, len(event.data))
-                    if self._leaves_after is not None and len(answer.body) > self._leaves_after:
+                    if self._leaves_after is not None and answer.size > self._leaves_after:
+                        return
+                    if self._stops_after is not None and answer.size > self._stops_after:
+                        await self._stopped.wait()
                         return
                 elif isinstance(event, h11.EndOfMessage) and answer is not None:
                     answer.trailers = {
@@ -91,7 +113,8 @@ class RuntimeApiDouble:
 
     async def _respond(self, state: h11.Connection, answer: Answer) -> bytes:
         if not answer.path.endswith("/next"):
-            response = h11.Response(status_code=202, headers=[("content-length", "0")])
+            status = 413 if self._refuses and answer.path.endswith("/response") else 202
+            response = h11.Response(status_code=status, headers=[("content-length", "0")])
             return (state.send(response) or b"") + (state.send(h11.EndOfMessage()) or b"")
         body = json.dumps(await self.events.get()).encode()
         self._given += 1
@@ -99,6 +122,7 @@ class RuntimeApiDouble:
         headers = [
             ("lambda-runtime-aws-request-id", f"request-{self._given}"),
             ("lambda-runtime-deadline-ms", str(deadline)),
+            ("lambda-runtime-trace-id", f"Root=1-{self._given}"),
             ("content-length", str(len(body))),
         ]
         parts = (

@@ -1,0 +1,83 @@
+"""Handlers: what template.yaml names for each function."""
+
+import atexit
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import Any
+
+from mangum import Mangum
+from mangum.handlers.api_gateway import HTTPGateway
+from mangum.types import Scope as EventScope
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from penstock.aws.accounts import log_as_json
+from penstock.aws.clients import Clients
+from penstock.aws.compose import compose
+from penstock.aws.function_url import scope_of
+from penstock.aws.origin import OriginSecrets, behind_edge
+from penstock.aws.rotation import rotate
+from penstock.errors import SetupError
+from penstock.settings import AwsSettings, RotationSettings, from_environment
+from penstock.web.app import create_app
+
+_GATEWAY_BYTES = 4_400_000
+"""What a function may answer in one piece is 6 MB, and base64 makes three bytes four
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+
+@contextmanager
+def download() -> Iterator[ASGIApp]:
+    """Give the app that the streaming loop serves (DownloadFunction)."""
+    settings = from_environment(AwsSettings)
+    log_as_json(service=settings.service)
+    with compose(settings, Clients()) as resources:
+        yield create_app(resources)
+
+
+def api(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request of API Gateway, whole (ApiFunction)."""
+    return _gateway()(event, context)
+
+
+def rotate_origin_secret(event: dict[str, Any], _context: Any) -> None:
+    """Take one step of a rotation (RotateOriginSecretFunction)."""
+    clients = Clients()
+    rotate(
+        clients.of("secretsmanager"),
+        clients.of("cloudfront"),
+        distribution_id=from_environment(RotationSettings).distribution_id,
+        secret_id=event["SecretId"],
+        token=event["ClientRequestToken"],
+        step=event["Step"],
+    )
+
+
+class _Gateway(HTTPGateway):
+    """Events of an HTTP API, with the path and the query as the client sent them."""
+
+    @property
+    def scope(self) -> EventScope:
+        return {**super().scope, **scope_of(self.event)}
+
+
+@cache
+def _gateway() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Compose the app once for as long as this environment lives."""
+    settings, clients = from_environment(AwsSettings), Clients()
+    if settings.origin_secret_arn is None:
+        raise SetupError("PENSTOCK_ORIGIN_SECRET_ARN names no secret: every call would be refused.")
+    log_as_json(service=settings.service)
+    stack = ExitStack()
+    atexit.register(stack.close)
+    resources = stack.enter_context(compose(settings, clients))
+    secrets = OriginSecrets(clients.of("secretsmanager"), settings.origin_secret_arn)
+    app: Any = behind_edge(_bounded(create_app(resources)), secrets)
+    return Mangum(app, lifespan="off", custom_handlers=[_Gateway])
+
+
+def _bounded(app: ASGIApp) -> ASGIApp:
+    async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "extensions": {"penstock.wire_bytes": _GATEWAY_BYTES}}, receive, send)
+
+    return bounded

@@ -1,0 +1,44 @@
+"""The download function as a web server on loopback, for the Lambda Web Adapter that calls it.
+
+https://aws.github.io/aws-lambda-web-adapter/
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+import uvicorn
+
+from penstock.lean import keep_trimmed, leave_out_unused, share_one_heap, take_short_turns
+
+PORT_VARIABLE = "AWS_LWA_PORT"
+
+
+def main(environment: Mapping[str, str] = os.environ) -> None:
+    """Serve until SIGTERM, on the port that the adapter calls."""
+    # What a function prints is its log, and is not to wait for the next invocation.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a TextIOWrapper
+    leave_out_unused()
+    take_short_turns()
+    # Imported here, so that what is left out isn't loaded already.
+    from penstock.aws.handlers import download  # noqa: PLC0415 - see above
+
+    share_one_heap()
+    with keep_trimmed(), download() as app:
+        uvicorn.run(
+            app,
+            host="127.0.0.1",
+            port=int(environment[PORT_VARIABLE]),
+            http="httptools",
+            loop="uvloop" if sys.platform != "win32" else "asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+        )
+
+
+if __name__ == "__main__":
+    main()
