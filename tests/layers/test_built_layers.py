@@ -1,0 +1,160 @@
+import ast
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.function_package import (
+    MOST_BYTES,
+    ROOT,
+    FunctionPackage,
+    build,
+    functions,
+    layers_of,
+    unpacked_bytes,
+)
+
+from penstock.formats import all_formats
+
+_IMPORT_HANDLERS = """
+import importlib, json
+for handler in json.loads(sys.argv[1]):
+    module, _, name = handler.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name)), handler
+"""
+
+_IMPORT_ALL = """
+import importlib, pkgutil, penstock
+for module in pkgutil.walk_packages(penstock.__path__, "penstock."):
+    importlib.import_module(module.name)
+outside = [
+    name for name, module in sys.modules.items()
+    if "-packages" in (getattr(module, "__file__", None) or "")
+]
+print(outside, "numpy" in sys.modules)
+"""
+
+_IMPORT = """
+import importlib, json
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+"""
+
+_CLIENTS = """
+import botocore.session
+session = botocore.session.Session()
+services = session.get_available_services()
+for service in services:
+    session.create_client(
+        service, region_name="eu-west-2", aws_access_key_id="id", aws_secret_access_key="secret"
+    )
+print(sorted(services))
+"""
+
+_LOAD_HTTPFS = """
+from pathlib import Path
+import duckdb, duckdb_extension_httpfs
+(file,) = Path(duckdb_extension_httpfs.__file__).parent.rglob("httpfs.duckdb_extension")
+connection = duckdb.connect()
+connection.execute(f"LOAD '{file}'")
+connection.execute("CREATE SECRET (TYPE s3, KEY_ID 'id', SECRET 'secret', REGION 'eu-west-2')")
+loaded = "SELECT loaded FROM duckdb_extensions() WHERE extension_name = 'httpfs'"
+print(connection.execute(loaded).fetchone())
+"""
+
+_WRITE_SLICES = """
+sys.path.append(sys.argv[2])
+from tests.layers import write_slices
+write_slices.main(write_slices.Path(sys.argv[1]))
+"""
+
+
+def test_every_handler_of_the_template_is_imported(package: FunctionPackage) -> None:
+    handlers = [name for each in functions().values() for name in _handlers(each["Handler"])]
+    programs = [name for name in handlers if "/" in name]
+    package.run(_IMPORT_HANDLERS, json.dumps([name for name in handlers if "/" not in name]))
+    assert len(handlers) >= len(functions()) > 0
+    for program in programs:
+        assert os.access(package.code / program, os.X_OK), program
+
+
+def test_every_module_of_a_function_is_imported_from_its_package(package: FunctionPackage) -> None:
+    assert package.run(_IMPORT_ALL).strip() == "[] False"
+
+
+def test_what_functions_import_late_is_there_too(package: FunctionPackage) -> None:
+    others = sys.stdlib_module_names | {"penstock", "pandas"}
+    wanted = {name for name in _imported(package.code) if name.partition(".")[0] not in others}
+    assert {"sqlglot", "uvloop"} <= wanted
+    package.run(_IMPORT, json.dumps(sorted(wanted)))
+
+
+def test_clients_are_made_of_the_services_that_functions_call_and_of_no_others(
+    package: FunctionPackage,
+) -> None:
+    services = ["cloudfront", "dynamodb", "s3", "secretsmanager", "ssm", "sts"]
+    assert package.run(_CLIENTS).strip() == str(services)
+
+
+def test_the_engine_reads_object_stores(package: FunctionPackage) -> None:
+    assert package.run(_LOAD_HTTPFS).strip() == "(True,)"
+
+
+def test_every_format_writes_a_slice(package: FunctionPackage, tmp_path: Path) -> None:
+    rows = json.loads(package.run(_WRITE_SLICES, str(tmp_path), str(ROOT)))
+    assert rows == dict.fromkeys(all_formats(), 2)
+
+
+def test_modules_are_compiled_beforehand(package: FunctionPackage) -> None:
+    tag = sys.implementation.cache_tag
+    for root in map(Path, package.path):
+        for source in root.rglob("*.py"):
+            assert (source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc").exists()
+
+
+def test_layers_do_not_overlap(package: FunctionPackage) -> None:
+    engine, web = (
+        {file.relative_to(layer) for file in layer.rglob("*") if not file.is_dir()}
+        for layer in (package.engine, package.web)
+    )
+    assert not engine & web
+
+
+def test_each_function_fits_with_its_layers(package: FunctionPackage) -> None:
+    sizes = {"EngineLayer": unpacked_bytes(package.engine), "WebLayer": unpacked_bytes(package.web)}
+    code = unpacked_bytes(package.code)
+    for name, properties in functions().items():
+        whole = code + sum(sizes[layer] for layer in layers_of(properties))
+        assert whole <= MOST_BYTES, f"{name}: {whole / 2**20:.1f} MiB"
+    assert code + sum(sizes.values()) <= MOST_BYTES
+
+
+def test_the_same_source_gives_the_same_package(tmp_path: Path) -> None:
+    build("build-DownloadFunction", tmp_path / "once")
+    build("build-ApiFunction", tmp_path / "again")
+    assert _contents(tmp_path / "once") == _contents(tmp_path / "again")
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+def _handlers(given: str | dict[str, list[str]]) -> list[str]:
+    """Give the handler, or both of a condition."""
+    return [given] if isinstance(given, str) else given["Fn::If"][1:]
+
+
+def _imported(folder: Path) -> Iterator[str]:
+    """Name what the modules of a folder import anywhere in their bodies."""
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+                yield node.module
