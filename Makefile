@@ -4,7 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup serve test lint format bench clean
+# What deploys and checks the templates, each in a venv of its own: they need other libraries.
+TOOLS := .tools/sam/.installed .tools/checkov/.installed
+SAM := SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
+
+.PHONY: setup tools serve test lint format bench build edge check-template clean
 
 setup: $(VENV)/.installed
 
@@ -14,10 +18,17 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+tools: $(TOOLS)
+
+.tools/%/.installed: tools/%.txt
+	$(PYTHON) -m venv .tools/$*
+	.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 serve: setup
 	$(BIN)/penstock serve
 
-test: setup lint
+test: setup tools lint
 	$(BIN)/python -m pytest
 
 lint: setup
@@ -34,5 +45,16 @@ bench: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python bench/download.py
 
+# What `sam deploy` takes: layers and functions, for the Architecture that template.yaml names.
+build: tools
+	$(SAM) build
+
+# Writes edge/viewer-request.js into template.yaml, which has no other way to include it.
+edge:
+	$(PYTHON) tools/inline_edge.py
+
+check-template: setup tools
+	$(BIN)/python -m pytest tests/template
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .tools .aws-sam build

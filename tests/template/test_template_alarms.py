@@ -1,0 +1,84 @@
+"""Alarms: what they watch is measured, and each one says what to do."""
+
+import re
+
+import pytest
+from tests.template.templates import ROOT, Template, expanded, resources
+
+from penstock.aws import accounts
+
+WANTED = {
+    "aborted-streams",
+    "api-errors",
+    "download-duration",
+    "download-errors",
+    "download-throttles",
+    "edge-errors",
+    "origin-secret-rotation",
+    "replication",
+    "row-mismatches",
+}
+
+
+def alarms() -> dict[str, Template]:
+    """Give every alarm by its name without the stack's."""
+    found = {
+        **resources(expanded("template.yaml"), "AWS::CloudWatch::Alarm"),
+        **resources(expanded("edge/watch.yaml"), "AWS::CloudWatch::Alarm"),
+    }
+    return {alarm["AlarmName"]["Fn::Sub"].partition("}-")[2]: alarm for alarm in found.values()}
+
+
+def test_these_are_the_alarms() -> None:
+    assert set(alarms()) == WANTED
+
+
+@pytest.mark.parametrize("name", sorted(WANTED))
+def test_an_alarm_names_its_runbook_and_tells_somebody(name: str) -> None:
+    alarm = alarms()[name]
+    (runbook,) = re.findall(r"docs/operations/\S+", alarm["AlarmDescription"])
+    assert runbook == f"docs/operations/{name}.md"
+    assert (ROOT / runbook).is_file(), f"{runbook} isn't written yet"
+    assert alarm["AlarmActions"] == alarm["OKActions"] != []
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize("name", ["download-errors", "api-errors"])
+def test_errors_are_counted_in_percent_of_what_was_asked(name: str) -> None:
+    alarm = alarms()[name]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (5, "GreaterThanThreshold")
+    (returned,) = (each for each in alarm["Metrics"] if each.get("ReturnData", True))
+    assert returned["Expression"] == "IF(asked > 0, 100 * failed / asked, 0)"
+    assert {each["Id"] for each in alarm["Metrics"]} == {"asked", "failed", "percent"}
+
+
+def test_thresholds_are_those_that_were_decided() -> None:
+    found = alarms()
+    assert found["download-duration"]["Threshold"] == 50_000
+    assert found["download-duration"]["ExtendedStatistic"] == "p95"
+    assert found["download-throttles"]["Threshold"] == 0
+    assert found["row-mismatches"]["Threshold"] == 0
+
+
+@pytest.mark.parametrize("name", ["aborted-streams", "row-mismatches"])
+def test_our_own_metrics_are_watched_under_the_names_that_they_are_written_with(name: str) -> None:
+    alarm = alarms()[name]
+    function = expanded("template.yaml")["Resources"]["DownloadFunction"]["Properties"]
+    variables = function["Environment"]["Variables"]
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    (dimension,) = alarm["Dimensions"]
+    assert dimension == {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
+    written = re.findall(r'add_metric\("(\w+)"', (ROOT / accounts.__file__).read_text())
+    assert alarm["MetricName"] in written
+
+
+def test_the_dashboard_shows_every_alarm_of_its_region() -> None:
+    stack = expanded("template.yaml")
+    (dashboard,) = resources(stack, "AWS::CloudWatch::Dashboard").values()
+    shown = set(re.findall(r"\$\{(\w+Alarm)\.Arn\}", dashboard["DashboardBody"]["Fn::Sub"]))
+    always = {
+        name
+        for name in resources(stack, "AWS::CloudWatch::Alarm")
+        if "Condition" not in stack["Resources"][name]
+    }
+    assert shown == always

@@ -1,0 +1,182 @@
+"""Least privilege, looked at where CloudFormation would: in the expanded templates."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.template.templates import TEMPLATES, Template, expanded, listed, resources, texts
+
+# Where `Resource: "*"` stands, and why nothing narrower does; a key's own policy aside.
+ANY_RESOURCE = {
+    ("AnsweringPolicy", "Trace"): "X-Ray has no resource that a trace could be written to",
+    ("RotationRole", "Trace"): "X-Ray has no resource that a trace could be written to",
+    ("RotationRole", "ThinkOfAPassword"): "a random password belongs to no secret yet",
+    ("RolloutRole", "LookAtAlarms"): "CloudWatch describes alarms for all of them or none",
+}
+
+_POLICIES = {
+    "AWS::IAM::ManagedPolicy": "PolicyDocument",
+    "AWS::IAM::RolePolicy": "PolicyDocument",
+    "AWS::KMS::Key": "KeyPolicy",
+    "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SNS::TopicPolicy": "PolicyDocument",
+}
+
+_Statement = dict[str, Any]
+
+
+def statements(template: Template) -> Iterator[tuple[str, _Statement]]:
+    """Give every statement of every policy, with the name of the resource that it stands in."""
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        documents = [properties.get(_POLICIES.get(resource["Type"], ""))]
+        documents.append(properties.get("AssumeRolePolicyDocument"))
+        documents += [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        for document in filter(None, documents):
+            for statement in listed(document["Statement"]):
+                yield name, statement
+
+
+def allowed(template: Template) -> list[tuple[str, _Statement]]:
+    return [found for found in statements(template) if found[1]["Effect"] == "Allow"]
+
+
+def actions_of(template: Template, *owners: str) -> set[str]:
+    return {
+        action
+        for name, statement in allowed(template)
+        if name in owners and "Principal" not in statement
+        for action in listed(statement["Action"])
+    }
+
+
+@pytest.fixture(scope="module", params=TEMPLATES)
+def template(request: pytest.FixtureRequest) -> Template:
+    return expanded(request.param)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Template:
+    return expanded("template.yaml")
+
+
+def test_every_action_is_named_without_a_star(template: Template) -> None:
+    for name, statement in allowed(template):
+        assert "NotAction" not in statement, name
+        for action in listed(statement["Action"]):
+            assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action), (name, action)
+
+
+def test_any_resource_is_allowed_only_where_a_reason_is_listed(template: Template) -> None:
+    keys = resources(template, "AWS::KMS::Key")
+    for name, statement in allowed(template):
+        if "Resource" not in statement or name in keys:  # trust, and a key's "*", which is itself
+            continue
+        assert "NotResource" not in statement, name
+        if "*" in listed(statement["Resource"]):
+            assert ANY_RESOURCE.get((name, statement.get("Sid", ""))), (name, statement)
+
+
+def test_every_listed_reason_is_still_needed(stack: Template) -> None:
+    found = {
+        (name, statement.get("Sid", ""))
+        for name, statement in allowed(stack)
+        if statement.get("Resource") == "*"
+    }
+    assert set(ANY_RESOURCE) <= found
+
+
+def test_nobody_is_everybody(template: Template) -> None:
+    for name, statement in allowed(template):
+        principals = json.dumps(statement.get("Principal", {}))
+        assert '"*"' not in principals, name
+
+
+def test_a_service_is_let_in_only_on_behalf_of_this_account(template: Template) -> None:
+    trusted = ("codedeploy.amazonaws.com", "lambda.amazonaws.com")
+    for name, statement in allowed(template):
+        service = statement.get("Principal", {}).get("Service")
+        if service in (None, *trusted):  # their roles can be passed by this account alone
+            continue
+        assert "Condition" in statement, (name, service)
+
+
+def test_no_policy_of_somebody_else_is_attached(template: Template) -> None:
+    for name, role in resources(template, "AWS::IAM::Role").items():
+        attached = role.get("ManagedPolicyArns", [])
+        assert all(isinstance(each, dict) and "Ref" in each for each in attached), name
+
+
+def test_a_function_that_answers_may_do_this_and_nothing_else(stack: Template) -> None:
+    assert actions_of(stack, "AnsweringPolicy", "DownloadRole") == {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "ssm:GetParameter",
+        "ssm:GetParametersByPath",
+        "ssm:PutParameter",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
+def test_parameters_are_those_of_the_stage_and_only_signing_keys_are_written(
+    stack: Template,
+) -> None:
+    for _, statement in allowed(stack):
+        for action in listed(statement["Action"]):
+            if action.startswith("ssm:"):
+                (place,) = texts(statement["Resource"]["Fn::Sub"])
+                assert ":parameter/penstock/${Environment}/" in place
+                if action == "ssm:PutParameter":
+                    assert place.endswith("/tenants/*/signing-keys/*")
+
+
+def test_secrets_and_keys_are_used_only_through_the_services_that_hold_them(
+    stack: Template,
+) -> None:
+    for name, statement in allowed(stack):
+        used = [action for action in listed(statement["Action"]) if action.startswith("kms:")]
+        to_replica = name == "ReplicationPolicy" and "kms:GenerateDataKey" in used
+        if used and "Principal" not in statement and not to_replica:
+            assert "kms:ViaService" in statement["Condition"]["StringEquals"], name
+
+
+def test_buckets_are_private_versioned_encrypted_and_tidied(stack: Template) -> None:
+    buckets = resources(stack, "AWS::S3::Bucket")
+    assert set(buckets) == {"StoreBucket", "LogsBucket"}
+    for bucket in buckets.values():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["BucketEncryption"]
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+        assert any("NoncurrentVersionExpiration" in rule for rule in rules)
+    (encryption,) = buckets["StoreBucket"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert buckets["StoreBucket"]["LoggingConfiguration"]
+
+
+def test_buckets_refuse_what_does_not_come_over_tls(stack: Template) -> None:
+    for policy in resources(stack, "AWS::S3::BucketPolicy").values():
+        refusing = [
+            statement
+            for statement in policy["PolicyDocument"]["Statement"]
+            if statement["Effect"] == "Deny"
+            and statement["Condition"].get("Bool") == {"aws:SecureTransport": "false"}
+        ]
+        assert [statement["Principal"] for statement in refusing] == ["*"]
+
+
+def test_what_holds_data_outlives_the_stack(stack: Template) -> None:
+    for name in ("StoreBucket", "LogsBucket", "KeysTable", "DataKey", "OperationsKey"):
+        resource = stack["Resources"][name]
+        assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain", name
