@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
+from penstock.aws.quick_looks import QuickLooks
 from penstock.reading.objects import StoredObject
 from penstock.reading.outage import outage
 
@@ -67,10 +69,21 @@ class Bucket:
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
+        self._quick = QuickLooks(client, name)
         self.name = name
 
     def look(self, key: str) -> Stored | None:
         """Tell of an object, None if there is none. One request."""
+        seen = self._quick.look("HEAD", key)
+        if seen is not None and seen.status == HTTPStatus.NOT_FOUND:
+            return None
+        modified = _moment(seen.headers.get("last-modified", "")) if seen else None
+        if seen is not None and modified is not None and "etag" in seen.headers:
+            return Stored(
+                object=self._object(key, seen.headers["etag"]),
+                size_bytes=int(seen.headers["content-length"]),
+                modified=modified,
+            )
         with _failures():
             try:
                 head = self._client.head_object(Bucket=self.name, Key=key)
@@ -88,6 +101,9 @@ class Bucket:
 
     def small(self, key: str, *, max_bytes: int) -> bytes | None:
         """Read a whole object, None if there is none. Raises ValueError if it is larger."""
+        seen = self._quick.look("GET", key, max_bytes=max_bytes)
+        if seen is not None:
+            return None if seen.status == HTTPStatus.NOT_FOUND else seen.content
         with _failures():
             for left in reversed(range(_BODY_ATTEMPTS)):
                 try:
@@ -209,6 +225,14 @@ def _failures() -> Iterator[None]:
 
 def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a date of RFC 9110, section 5.6.7."""
+    try:
+        return _utc(parsedate_to_datetime(text))
+    except ValueError:
+        return None
 
 
 def _utc(moment: datetime) -> datetime:

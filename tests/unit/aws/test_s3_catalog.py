@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.flows.s3_proxy import proxy
 from tests.moving_clock import START, Clock
 from tests.reading_parts import minute, reader_over
 from tests.s3_parts import emptied_bucket, s3_client, store_of
@@ -58,17 +59,6 @@ def catalog(client: Any, reader: Reader, clock: Clock) -> Iterator[S3Catalog]:
     catalog = S3Catalog(client=client, bucket=BUCKET, engine=reader.engine, now=clock)
     yield catalog
     catalog.close()
-
-
-class Sent:
-    """The requests that a client sends, as `GET` and what follows it."""
-
-    def __init__(self, client: Any) -> None:
-        self.requests: list[str] = []
-        client.meta.events.register_last("before-send.s3", self._note)
-
-    def _note(self, request: Any, **_: object) -> None:
-        self.requests.append(request.method)
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -310,18 +300,23 @@ def test_another_object_may_give_a_dataset_when_the_first_is_gone(
 
 
 def test_a_known_dataset_takes_two_requests_at_once_and_a_new_one_is_found_among_many(
-    client: Any, catalog: S3Catalog, clock: Clock
+    client: Any, s3_server: StandIn, reader: Reader, clock: Clock
 ) -> None:
     put(client, f"{FOLDER}an-area.parquet", AREAS)
-    catalog.dataset("acme", "an-area")
-    sent = Sent(client)
-    catalog.dataset("acme", "an-area")
-    assert sorted(sent.requests) == ["GET", "HEAD"]
-    sent.requests.clear()
-    clock.time += timedelta(seconds=61)
-    catalog.dataset("acme", "an-area")
-    # What is private, objects named so, objects that begin so; and whether there are versions.
-    assert sorted(sent.requests) == ["GET", "GET", "GET", "HEAD"]
+    with proxy(s3_server.endpoint) as between:
+        catalog = S3Catalog(
+            client=s3_client(between.endpoint), bucket=BUCKET, engine=reader.engine, now=clock
+        )
+        catalog.dataset("acme", "an-area")
+        between.clear()
+        catalog.dataset("acme", "an-area")
+        assert sorted(each.method for each in between.seen) == ["GET", "HEAD"]
+        between.clear()
+        clock.time += timedelta(seconds=61)
+        catalog.dataset("acme", "an-area")
+        # What is private, objects named so, objects that begin so; and whether there are versions.
+        assert sorted(each.method for each in between.seen) == ["GET", "GET", "GET", "HEAD"]
+        catalog.close()
 
 
 def test_one_tenants_bucket_has_its_datasets_at_the_top(

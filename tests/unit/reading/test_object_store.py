@@ -91,6 +91,11 @@ def test_each_location_gives_its_own_content_or_fails(client: Any, engine: Engin
         assert count(engine, new) == [{"n": 5}]
         with pytest.raises(DatasetChangedError):
             count(engine, old)
+
+
+def test_columns_of_a_content_that_is_no_more_are_not_told(client: Any, engine: Engine) -> None:
+    old = put(client, 3)
+    put(client, 5)
     with pytest.raises(DatasetChangedError):
         engine.columns([old], dataset="area")
 
