@@ -4,7 +4,9 @@ import asyncio
 import csv
 import io
 import json
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -46,6 +48,17 @@ def stack(s3_server: StandIn, aws_server: StandIn) -> Stack:
     put_dataset(stack, "area", AREAS.slice(0, 3), tenant="river")
     put_object(stack, "acme/private.txt", b"hidden\n")
     return stack
+
+
+@pytest.fixture(scope="module", autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo, afterwards, what a function does to the log of its process."""
+    root, ours = logging.getLogger(), logging.getLogger("penstock")
+    handlers, levels = root.handlers, (root.level, ours.level)
+    yield
+    root.handlers = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
 
 
 @pytest.fixture(scope="module")
@@ -170,18 +183,31 @@ def loop() -> Iterator[None]:
     loop.close()
 
 
-def test_the_api_answers_the_edge_alone(loop: None, stack: Stack) -> None:
+@dataclass(frozen=True)
+class Context:
+    """What the managed runtime tells a handler of its invocation."""
+
+    aws_request_id: str
+
+
+def test_the_api_answers_the_edge_alone(
+    loop: None, stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = Context("c0ffee")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stack.variables.items():
             patch.setenv(name, value)
         edge = {"x_tenant_host": HOST, "x_origin_secret": ORIGIN_SECRET}
-        answered = handlers.api(gateway_event("/-/datasets.json", **edge), None)
+        answered = handlers.api(gateway_event("/-/datasets.json", **edge), context)
         assert answered["statusCode"] == 200
         assert [each["name"] for each in json.loads(answered["body"])["datasets"]] == [
             "area",
             "conservation-area",
         ]
-        posted = handlers.api(gateway_event("/v1/exports", method="POST", **edge), None)
+        posted = handlers.api(gateway_event("/v1/exports", method="POST", **edge), context)
         assert posted["statusCode"] == 404
         forged = gateway_event("/-/datasets.json", x_tenant_host=HOST)
-        assert handlers.api(forged, None)["statusCode"] == 403
+        assert handlers.api(forged, context)["statusCode"] == 403
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    ids = [line["request_id"] for line in logged if line.get("message") == "request"]
+    assert ids == ["c0ffee", "c0ffee"]

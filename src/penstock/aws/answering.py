@@ -7,9 +7,17 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp, Message
 
-from penstock.aws.function_url import MOST_BYTES, body_of, prelude_of, scope_of, wire_bytes
+from penstock.aws.function_url import (
+    MOST_BYTES,
+    body_of,
+    extensions_of,
+    prelude_of,
+    scope_of,
+    wire_bytes,
+)
 from penstock.aws.runtime_api import Invocation, ResponseStream, RuntimeApi
 from penstock.errors import RuntimeApiError
+from penstock.web.account import where
 
 _SPARE_SECONDS = 1.0
 """Before the deadline: time to say that the answer breaks off, rather than to be stopped in it."""
@@ -30,9 +38,7 @@ _log = logging.getLogger("penstock.aws")
 async def answer(app: ASGIApp, invocation: Invocation, api: RuntimeApi) -> None:
     """Have the app answer an event of a Function URL, and stream what it sends.
 
-    The scope's extensions tell the app what this invocation allows: `penstock.wire_bytes`, the most
-    that the response may hold as it is sent, and `penstock.deadline`, in seconds since 1970; and
-    who it is, for logs: `penstock.request_id` and `penstock.trace_id`.
+    The scope's extensions tell the app what this invocation allows, and which one it is.
 
     An app that fails before its first byte fails the invocation; one that fails later, ends without
     its last byte or runs into the deadline breaks the answer off visibly. A client that is gone is
@@ -46,24 +52,23 @@ async def answer(app: ASGIApp, invocation: Invocation, api: RuntimeApi) -> None:
     time_given = asyncio.timeout(seconds - _SPARE_SECONDS)
     try:
         scope = scope_of(invocation.event)
-        scope["extensions"] = {
-            "penstock.wire_bytes": wire_bytes(seconds),
-            "penstock.deadline": invocation.deadline,
-            "penstock.request_id": invocation.request_id,
-            "penstock.trace_id": invocation.trace_id,
-        }
+        scope["extensions"] = extensions_of(
+            most_bytes=wire_bytes(seconds),
+            request_id=invocation.request_id,
+            trace_id=invocation.trace_id,
+        )
         async with time_given:
             await app(scope, exchange.receive, exchange.send)
     except asyncio.CancelledError:
         failure = _STOPPED
         raise
-    except Exception:  # noqa: BLE001 - the outermost layer: logged, and reported as a failure
+    except Exception as error:  # noqa: BLE001 - the outermost layer: logged, and reported
         if time_given.expired():  # a TimeoutError may also be one of the app's own
             failure = _LATE
             _log.error("invocation failed: %s", failure[1])
         else:
             failure = _FAILED
-            _log.exception("invocation failed")
+            _log.error("invocation failed: %s", where(error))
     finally:
         await exchange.close(failure)
 
@@ -129,6 +134,7 @@ class _Exchange:
         self._size_bytes += len(body)
         if self._size_bytes > MOST_BYTES:
             # Lambda would cut it there, and may not say so.
+            _log.error("invocation failed: %s", _TOO_LARGE[1])
             self._failure = _TOO_LARGE
             self._gone.set()
             return

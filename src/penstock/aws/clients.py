@@ -9,6 +9,12 @@ from botocore.config import Config
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 5
 _ATTEMPTS = 4
+_S3 = Config(
+    # Of itself the client signs URLs in some Regions in an older way, which opens nothing that is
+    # encrypted with a key of ours, and for a host that a new bucket of another Region redirects.
+    signature_version="s3v4",
+    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+)
 
 
 class Clients:
@@ -33,7 +39,8 @@ class Clients:
 
     def of(self, service: str) -> Any:
         """Give the client of a service, such as `dynamodb`."""
+        config = self._config.merge(_S3) if service == "s3" else self._config
         with self._lock:
             if service not in self._made:
-                self._made[service] = self.session.create_client(service, config=self._config)
+                self._made[service] = self.session.create_client(service, config=config)
             return self._made[service]

@@ -31,6 +31,15 @@ def wire_bytes(seconds_left: float) -> int:
     return min(MOST_BYTES, BURST_BYTES + int(BYTES_A_SECOND * paced_seconds))
 
 
+def extensions_of(*, most_bytes: int, request_id: str, trace_id: str) -> dict[str, Any]:
+    """Tell the app of one invocation: how much its response may hold on the wire, and its names."""
+    return {
+        "penstock.wire_bytes": most_bytes,
+        "penstock.request_id": request_id,
+        "penstock.trace_id": trace_id,
+    }
+
+
 def scope_of(event: dict[str, Any]) -> Scope:
     """Read an event (payload 2.0) as an ASGI scope.
 

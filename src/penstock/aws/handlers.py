@@ -1,6 +1,7 @@
 """Handlers: what template.yaml names for each function."""
 
 import atexit
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -9,12 +10,12 @@ from typing import Any
 from mangum import Mangum
 from mangum.handlers.api_gateway import HTTPGateway
 from mangum.types import Scope as EventScope
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from penstock.aws.accounts import log_as_json
 from penstock.aws.clients import Clients
 from penstock.aws.compose import compose
-from penstock.aws.function_url import scope_of
+from penstock.aws.function_url import extensions_of, scope_of
 from penstock.aws.origin import OriginSecrets, behind_edge
 from penstock.aws.rotation import rotate
 from penstock.errors import SetupError
@@ -58,7 +59,13 @@ class _Gateway(HTTPGateway):
 
     @property
     def scope(self) -> EventScope:
-        return {**super().scope, **scope_of(self.event)}
+        own = scope_of(self.event)
+        own["extensions"] = extensions_of(
+            most_bytes=_GATEWAY_BYTES,
+            request_id=self.context.aws_request_id,
+            trace_id=os.environ.get("_X_AMZN_TRACE_ID", ""),
+        )
+        return {**super().scope, **own}
 
 
 @cache
@@ -72,12 +79,5 @@ def _gateway() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     atexit.register(stack.close)
     resources = stack.enter_context(compose(settings, clients))
     secrets = OriginSecrets(clients.of("secretsmanager"), settings.origin_secret_arn)
-    app: Any = behind_edge(_bounded(create_app(resources)), secrets)
+    app: Any = behind_edge(create_app(resources), secrets)
     return Mangum(app, lifespan="off", custom_handlers=[_Gateway])
-
-
-def _bounded(app: ASGIApp) -> ASGIApp:
-    async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "extensions": {"penstock.wire_bytes": _GATEWAY_BYTES}}, receive, send)
-
-    return bounded

@@ -37,7 +37,6 @@ class Invocation:
     event: dict[str, Any]
     deadline: float
     trace_id: str = ""
-    function_arn: str = ""
 
 
 class RuntimeApi:
@@ -62,7 +61,6 @@ class RuntimeApi:
                 event=json.loads(reply.body),
                 deadline=int(reply.headers["lambda-runtime-deadline-ms"]) / 1000,
                 trace_id=reply.headers.get("lambda-runtime-trace-id", ""),
-                function_arn=reply.headers.get("lambda-runtime-invoked-function-arn", ""),
             )
         except (KeyError, ValueError) as error:
             raise RuntimeApiError(f"The next invocation can't be read: {error!r}.") from error

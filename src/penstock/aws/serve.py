@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import uvicorn
 
+from penstock.aws.adapter_context import adapted
 from penstock.lean import keep_trimmed, leave_out_unused, share_one_heap, take_short_turns
 
 PORT_VARIABLE = "AWS_LWA_PORT"
@@ -26,7 +27,7 @@ def main(environment: Mapping[str, str] = os.environ) -> None:
     share_one_heap()
     with keep_trimmed(), download() as app:
         uvicorn.run(
-            app,
+            adapted(app),
             host="127.0.0.1",
             port=int(environment[PORT_VARIABLE]),
             http="httptools",

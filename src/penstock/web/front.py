@@ -167,8 +167,8 @@ def _account(scope: Scope) -> Account:
     return Account(
         method=scope["method"],
         path=scope["path"],
-        request_id=extensions.get("penstock.request_id"),
-        trace_id=extensions.get("penstock.trace_id"),
+        request_id=extensions.get("penstock.request_id") or None,
+        trace_id=extensions.get("penstock.trace_id") or None,
     )
 
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -131,6 +131,3 @@ def _bare_host(text: str) -> str:
     if not host or (port and not port.isdigit()):
         raise BadRequestError("The Host header has not the form of a host name.")
     return host
-
-
-Clock = Callable[[], datetime]

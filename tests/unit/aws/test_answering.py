@@ -1,7 +1,6 @@
 """An invocation is answered as it is made: whole, or broken off where everybody sees it."""
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -222,12 +221,10 @@ def test_the_app_is_told_what_its_invocation_allows() -> None:
         await whole(scope, receive, send)
 
     double = RuntimeApiDouble()
-    before = time.time()
     bounded(answered(asking, double))
     (extensions,) = told
     assert extensions["penstock.request_id"] == "request-1"
     assert extensions["penstock.trace_id"] == "Root=1-1"
-    assert 0 <= extensions["penstock.deadline"] - before - 30 < PATIENCE_SECONDS
     assert 6_000_000 < extensions["penstock.wire_bytes"] <= 62_000_000
 
 

@@ -1,0 +1,49 @@
+"""Clients are set up so that what they sign is taken, in every Region."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from penstock.aws.blobs import S3Blobs
+from penstock.aws.clients import Clients
+from penstock.model.dataset import DataFile
+from penstock.reading.objects import StoredObject
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    return monkeypatch
+
+
+def link(bucket: str) -> str:
+    location = StoredObject(bucket=bucket, key="acme/datasets/a.parquet", etag="e").location
+    file = DataFile(location=location, size_bytes=1, row_groups=())
+    blobs = S3Blobs(client=Clients().of("s3"), bucket=bucket)
+    return blobs.link(file, file_name="a.parquet", seconds=60)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2", "eu-west-1", "eu-west-2"])
+def test_a_signed_url_is_of_the_newest_kind_and_of_the_buckets_region(
+    environment: pytest.MonkeyPatch, region: str
+) -> None:
+    environment.setenv("AWS_DEFAULT_REGION", region)
+    url = urlsplit(link("penstock-store"))
+    query = parse_qs(url.query)
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert f"/{region}/s3/" in query["X-Amz-Credential"][0]
+    assert url.hostname == f"penstock-store.s3.{region}.amazonaws.com"
+
+
+def test_a_bucket_whose_name_has_dots_stands_in_the_path(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert link("data.acme.example").startswith(
+        "https://s3.eu-west-1.amazonaws.com/data.acme.example/acme/"
+    )
+
+
+def test_a_server_of_ones_own_is_asked_by_paths(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    environment.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:8333")
+    assert link("penstock-store").startswith("http://127.0.0.1:8333/penstock-store/acme/")
