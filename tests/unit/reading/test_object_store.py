@@ -17,6 +17,7 @@ from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
 from penstock.errors import BusyError, DatasetChangedError, PenstockError, SetupError
 from penstock.reading.engine import Credentials, Engine, ObjectStore
+from penstock.reading.engine.generations import OBJECTS_KEPT
 from penstock.reading.engine.object_store import Secrets, open_store
 from penstock.reading.objects import StoredObject
 
@@ -251,33 +252,37 @@ def locations(start: int, stop: int) -> list[str]:
     return [StoredObject(bucket=BUCKET, key="k", etag=str(n)).location for n in range(start, stop)]
 
 
-def test_the_secrets_last_used_are_kept_and_those_of_a_query_that_begins(
-    s3_server: StandIn, database: duckdb.DuckDBPyConnection
-) -> None:
-    secrets = Secrets(database, store_of(s3_server.endpoint, BUCKET))
-
-    def scopes() -> set[str]:
-        told = database.execute("SELECT scope FROM duckdb_secrets()").fetchall()
-        return {scope[0] for (scope,) in told}
-
-    with secrets.for_query(locations(0, 300)):
-        with secrets.for_query(locations(300, 900)):
-            assert scopes() == set(locations(0, 900))
-        assert scopes() >= set(locations(0, 300))
-        assert len(scopes()) == 512
-    with secrets.for_query(locations(900, 901)):
-        pass
-    assert len(scopes()) == 512
-    assert scopes() >= set(locations(900, 901))
-
-
 def test_files_need_no_secret(s3_server: StandIn, database: duckdb.DuckDBPyConnection) -> None:
     def never() -> Credentials:
         raise AssertionError("credentials were asked for")
 
     store = replace(store_of(s3_server.endpoint, BUCKET), credentials=never)
-    with Secrets(database, store).for_query(["/a/b.parquet"]):
-        assert database.execute("SELECT count(*) FROM duckdb_secrets()").fetchone() == (0,)
+    Secrets(database, store).make(["/a/b.parquet"])
+    assert database.execute("SELECT count(*) FROM duckdb_secrets()").fetchone() == (0,)
+
+
+def test_new_objects_come_to_a_new_database_and_running_queries_stay_on_theirs(
+    client: Any, engine: Engine
+) -> None:
+    first = put(client, 1000, key="first")
+    known = "SELECT count(*) AS n FROM duckdb_secrets()"
+    with engine.rows(
+        "SELECT a FROM read_parquet(?)",
+        [[first]],
+        dataset="area",
+        batch_rows=10,
+        allowance=minute(),
+        locations=[first],
+    ) as rows:
+        running = iter(rows)
+        read = next(running).num_rows
+        for number in range(OBJECTS_KEPT):
+            assert count(engine, put(client, 1, key=f"{number}")) == [{"n": 1}]
+        assert count(engine, "", known) == [{"n": 1}]
+        read += sum(batch.num_rows for batch in running)
+    assert read == 1000
+    assert count(engine, first) == [{"n": 1000}]
+    assert count(engine, "", known) == [{"n": 2}]
 
 
 @pytest.mark.parametrize("spoil", [Path.mkdir, Path.touch])

@@ -40,6 +40,10 @@ class Connections:
             connection.execute("SELECT 1").fetchall()
         self._idle.append(connection)
 
+    def aside(self) -> duckdb.DuckDBPyConnection:
+        """Give a connection for a short question, to be closed by the one who asks."""
+        return self._database.cursor()
+
     def close(self) -> None:
         """Close the connections that are kept; a query that runs on one fails."""
         for connection in self._kept:

@@ -3,9 +3,7 @@
 import hashlib
 import importlib.util
 import threading
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +15,6 @@ from penstock.reading.engine.literals import text
 from penstock.reading.objects import StoredObject, is_object
 
 _PACKAGE = "duckdb_extension_httpfs"
-_SECRETS_KEPT = 512
 
 _SETTINGS = (
     # Loading takes over the keys of the environment, which open every object with any content.
@@ -92,25 +89,22 @@ class Secrets:
 
     A secret opens one location and makes each of its requests demand that content (`If-Match`,
     RFC 9110, section 13.1.1): the store itself refuses to give any byte of another. There is no
-    secret for anything else, so nothing else can be read. The 512 last used are kept.
+    secret for anything else, so nothing else can be read.
     """
 
     def __init__(self, database: duckdb.DuckDBPyConnection, store: ObjectStore) -> None:
         self._connection = database.cursor()
         self._store = store
-        self._made: OrderedDict[str, Credentials] = OrderedDict()
-        self._wanted: Counter[str] = Counter()
+        self._made: dict[str, Credentials] = {}
         self._lock = threading.Lock()
 
-    @contextmanager
-    def for_query(self, locations: Sequence[str]) -> Iterator[None]:
-        """Have secrets with the credentials of now when a query begins, in the body.
+    def make(self, locations: Sequence[str]) -> None:
+        """Have secrets with the credentials of now for a query that is about to begin.
 
         A query that has begun keeps the secrets that it found. Locations of files need none.
         """
         objects = [location for location in locations if is_object(location)]
         if not objects:
-            yield
             return
         credentials = self._store.credentials()
         with self._lock:
@@ -118,28 +112,10 @@ class Secrets:
                 if self._made.get(location) != credentials:
                     self._connection.execute(_secret(location, credentials, self._store))
                     self._made[location] = credentials
-                self._made.move_to_end(location)
-            self._wanted.update(objects)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._wanted.subtract(objects)
-                self._wanted += Counter()  # drops what nobody wants
-                self._drop_oldest()
 
     def close(self) -> None:
         """Let go of the database."""
         self._connection.close()
-
-    def _drop_oldest(self) -> None:
-        surplus = len(self._made) - _SECRETS_KEPT
-        if surplus <= 0:
-            return
-        oldest = [location for location in self._made if location not in self._wanted][:surplus]
-        for location in oldest:
-            self._connection.execute(f"DROP SECRET IF EXISTS {_name(location)}")
-            del self._made[location]
 
 
 def _secret(location: str, credentials: Credentials, store: ObjectStore) -> str:

@@ -1,21 +1,20 @@
 """The reader: one locked-down DuckDB that runs SQL over the stores' Parquet files."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import duckdb
 import pyarrow as pa
 
 from penstock.model.dataset import Column
 from penstock.reading.engine.allowance import Allowance, Watch
-from penstock.reading.engine.connections import Connections
+from penstock.reading.engine.database import Database
 from penstock.reading.engine.failures import VENDOR_ERRORS, translated
+from penstock.reading.engine.generations import Generations
 from penstock.reading.engine.kinds import kind_of
-from penstock.reading.engine.literals import text
-from penstock.reading.engine.object_store import ObjectStore, Secrets, open_store
+from penstock.reading.engine.object_store import ObjectStore
 
 
 class Engine:
@@ -23,8 +22,7 @@ class Engine:
 
     With an `object_store`, objects below its prefixes can be read as well, each as the one content
     that its location names (reading/objects.py): a read of another content fails, whenever it is
-    noticed. What their footers say is kept and counts towards `memory_bytes`, with about a quarter
-    of what it takes up.
+    noticed. What is known of the last 256 of them is kept beside `memory_bytes`.
 
     Thread-safe: each query runs on a connection of its own; `queries` of them are kept ready, and
     more are made when they are needed. Memory is bounded by `memory_bytes` for all
@@ -45,34 +43,20 @@ class Engine:
         object_store: ObjectStore | None = None,
     ) -> None:
         self._spill_bytes = spill_bytes
-        self._database = duckdb.connect(":memory:")
-        allowed = [f"{root.resolve()}/" for root in roots]
-        # Before anything else: a secret that may be kept on disk can't be replaced once locked.
-        self._database.execute("SET allow_persistent_secrets = false")
-        if object_store is not None:
-            open_store(self._database, object_store)
-            allowed += object_store.prefixes
-        # The order matters: each setting closes a way to change those above it.
-        for setting in (
-            f"temp_directory = {text(str(spill_dir))}",
-            f"memory_limit = '{memory_bytes}B'",
-            f"threads = {threads}",
-            f"max_temp_directory_size = '{spill_bytes}B'",
-            # Each query has a connection of its own, which would begin with the machine's zone.
-            "GLOBAL TimeZone = 'UTC'",
-            "enable_external_file_cache = false",
-            # Geometries stay the bytes that are stored: made anew, they would lose their SRID.
-            "GLOBAL enable_geoparquet_conversion = false",
-            "enable_progress_bar = false",
-            f"allowed_directories = [{', '.join(map(text, allowed))}]",
-            "enable_external_access = false",
-            "autoinstall_known_extensions = false",
-            "autoload_known_extensions = false",
-        ):
-            self._database.execute(f"SET {setting}")
-        self._connections = Connections(self._database, count=queries)
-        self._database.execute("SET lock_configuration = true")
-        self._secrets = None if object_store is None else Secrets(self._database, object_store)
+
+        def make(number: int) -> Database:
+            return Database(
+                roots=roots,
+                # Two databases would write over each other's files.
+                spill_dir=spill_dir / f"engine-{number}",
+                memory_bytes=memory_bytes,
+                threads=threads,
+                queries=queries,
+                spill_bytes=spill_bytes,
+                object_store=object_store,
+            )
+
+        self._databases = Generations(make)
         self._watch = Watch()
 
     def columns(self, locations: Sequence[str], *, dataset: str) -> tuple[Column, ...]:
@@ -81,7 +65,8 @@ class Engine:
         Raises DatasetDamagedError if a file can't be read, and DatasetChangedError and BusyError if
         it is an object that has another content, or is out of reach.
         """
-        with self._database.cursor() as cursor, self._secrets_of(locations):
+        with self._databases.lent(locations) as database, database.connections.aside() as cursor:
+            database.allow(locations)
             try:
                 described = cursor.execute(
                     "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)",
@@ -109,27 +94,21 @@ class Engine:
         Raises what `Rows` raises, already here where the engine notices it at once.
         """
         self._watch.add(allowance)
-        with self._secrets_of(locations):
-            return Rows(
-                self._connections,
-                sql,
-                parameters,
-                dataset=dataset,
-                batch_rows=batch_rows,
-                allowance=allowance,
-                spill_bytes=self._spill_bytes,
-            )
+        return Rows(
+            self._databases,
+            sql,
+            parameters,
+            dataset=dataset,
+            batch_rows=batch_rows,
+            allowance=allowance,
+            locations=locations,
+            spill_bytes=self._spill_bytes,
+        )
 
     def close(self) -> None:
         """End the database; running queries fail."""
         self._watch.close()
-        if self._secrets is not None:
-            self._secrets.close()
-        self._connections.close()
-        self._database.close()
-
-    def _secrets_of(self, locations: Sequence[str]) -> AbstractContextManager[None]:
-        return nullcontext() if self._secrets is None else self._secrets.for_query(locations)
+        self._databases.close()
 
 
 class Rows:
@@ -142,28 +121,31 @@ class Rows:
 
     def __init__(
         self,
-        connections: Connections,
+        databases: Generations,
         sql: str,
         parameters: Sequence[object],
         *,
         dataset: str,
         batch_rows: int,
         allowance: Allowance,
+        locations: Sequence[str],
         spill_bytes: int,
     ) -> None:
-        self._connections = connections
-        self._connection = connections.take()
+        self._databases = databases
+        self._generation = databases.take(locations)
+        self._connection = self._generation.database.connections.take()
         self._finished = False
         self._sql = sql
         self._dataset = dataset
         self._allowance = allowance
         self._spill_bytes = spill_bytes
         try:
+            self._generation.database.allow(locations)
             with self._step():
                 result = self._connection.execute(sql, list(parameters))
                 self._reader = result.to_arrow_reader(batch_rows)
         except BaseException:
-            connections.give_back(self._connection, finished=False)
+            self._give_back()
             raise
         self.schema: pa.Schema = self._reader.schema
 
@@ -187,7 +169,12 @@ class Rows:
         trace: TracebackType | None,
     ) -> None:
         self._reader.close()
-        self._connections.give_back(self._connection, finished=self._finished)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        connections = self._generation.database.connections
+        connections.give_back(self._connection, finished=self._finished)
+        self._databases.give_back(self._generation)
 
     @contextmanager
     def _step(self) -> Iterator[None]:
