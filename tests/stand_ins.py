@@ -20,6 +20,7 @@ REGION = "eu-west-2"
 ACCESS_KEY = "AKIDSTANDIN"
 SECRET_KEY = "stand-in-secret"
 
+_MOTO = Path(__file__).with_name("moto_in_turn.py")
 _START_SECONDS = 60
 _LOOK_SECONDS = 0.05
 _SEAWEED_PORTS = (
@@ -79,7 +80,8 @@ def seaweed(folder: Path) -> Iterator[StandIn]:
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-master.volumeSizeLimitMB=100",
-        "-volume.max=40",
+        # Each bucket takes some of its own.
+        "-volume.max=2000",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
     server = StandIn(endpoint=f"http://127.0.0.1:{ports['s3.port']}")
@@ -97,7 +99,7 @@ def seaweed(folder: Path) -> Iterator[StandIn]:
 def moto(folder: Path) -> Iterator[StandIn]:
     """Run moto's server: SSM, DynamoDB, Secrets Manager and more, kept in memory."""
     (port,) = _free_ports(1)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, str(_MOTO), str(port)]
     server = StandIn(endpoint=f"http://127.0.0.1:{port}")
     with _running(command, folder / "moto.log", lambda: server.client("ssm").describe_parameters()):
         yield server
