@@ -28,8 +28,9 @@ tools: $(TOOLS)
 serve: setup
 	$(BIN)/penstock serve
 
+# Files are shared out, not tests: the parts of a module's own are made once.
 test: setup tools lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """What differs between a laptop and AWS: one Protocol for each outside part, and their bundle."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,8 +29,12 @@ class Blobs(Protocol):
     def link(self, file: DataFile, *, file_name: str, seconds: int) -> str | None:
         """Give a URL that opens this object, as `file_name`, to whoever has it, for `seconds`.
 
-        It opens what is stored there by then. None where objects have no place of their own that a
+        Where the store keeps versions of objects, it opens this content and no other; elsewhere it
+        opens what is stored there by then. None where objects have no place of their own that a
         client could reach.
+
+        Raises DatasetChangedError if the object is not the one that `file` describes any more, and
+        BusyError; both only where there is a link.
         """
         ...
 
@@ -45,8 +49,27 @@ class Catalog(Protocol):
         """
         ...
 
+    def names(self, tenant: str) -> list[str]:
+        """List the names of a tenant's datasets in order, private and damaged ones included.
+
+        No file is opened. What came or went in the last minute may be missing or left.
+
+        Raises BusyError if the store can't be listed.
+        """
+        ...
+
+    def private(self, tenant: str) -> Container[str]:
+        """Tell which names are private just now, whether there is such a dataset or not.
+
+        All are, where that can't be read. Asked after a name or a fault was found, it tells whether
+        that may be told: who makes a dataset private says so before storing it.
+        """
+        ...
+
     def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
         """Give the current version of a dataset, or the named one while it is still stored.
+
+        It is public if it was not private before this very content was looked at, nor after.
 
         Raises UnknownDatasetError (without any suggestion), VersionGoneError, DatasetDamagedError
         if the file can't be read as it is stored, and BusyError if it is out of reach just now.
@@ -68,7 +91,8 @@ class Tenants(Protocol):
     def by_host(self, host: str) -> Tenant:
         """Find the tenant of an exact host name (lower-case, no port, no trailing dot).
 
-        Raises UnknownHostError, also where the look-up itself fails: it fails closed.
+        Raises UnknownHostError if there is none, and BusyError if it can't be looked up: no host is
+        served on a guess.
         """
         ...
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from tests.aws import deployment, removal
@@ -34,6 +35,9 @@ class Deployed:
     numbers: bytes
     """The stored file of `numbers`."""
     key: str
+    secrets: Any
+    """The client of Secrets Manager."""
+    cloudfront: Any
 
     @property
     def forged(self) -> dict[str, str]:
@@ -95,6 +99,8 @@ def deployed(
                 logs=LogGroup(logs=account.client("logs"), name=stack.download_logs),
                 numbers=numbers,
                 key=key,
+                secrets=account.client("secretsmanager"),
+                cloudfront=account.client("cloudfront"),
             )
     finally:
         say("")

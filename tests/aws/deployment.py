@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.aws.account import Account
+from tests.aws.account import EDGE_REGION, Account
 from tests.aws.findings import CheckFailedError
 from tests.aws.naming import TAG, TENANT, Names
 from tests.aws.removal import Part, parts_of
@@ -20,12 +20,12 @@ TEMPLATE = ROOT / "template.yaml"
 PARAMETERS = {
     "AccessLogDays": "1",
     "DataEvents": "false",
-    # Its rate rule would end the check that sends many requests, and a web ACL costs by the month.
+    # Its rate rule would end the check that sends many requests; another one stands in its place.
     "Firewall": "false",
     "LogRetentionDays": "7",
     "Rollout": "AllAtOnce",
 }
-"""What differs from template.yaml's defaults, besides the environment."""
+"""What differs from template.yaml's defaults, besides the environment and the web ACL."""
 
 UNLIMITED_PER_MINUTE = 1_000_000
 """The tenant's cap: never reached, but there, so that answers tell how requests are counted."""
@@ -46,6 +46,14 @@ class Stack:
     function_host: str
     gateway_host: str
     bucket: str
+    distribution: str
+    origin_secret: str
+    """What the edge sends to API Gateway, by its ARN."""
+
+    @property
+    def bucket_origin(self) -> str:
+        """Where the bucket's objects are, at S3's address in the stack's Region."""
+        return f"https://{self.bucket}.s3.{self.region}.amazonaws.com"
 
     @property
     def download_logs(self) -> str:
@@ -79,9 +87,11 @@ def build_command(sam: str, *, template: Path, folder: Path) -> list[str]:
     ]
 
 
-def deploy_command(sam: str, names: Names, *, template: Path, region: str) -> list[str]:
+def deploy_command(
+    sam: str, names: Names, *, template: Path, region: str, web_acl: str
+) -> list[str]:
     """Give the command that deploys a built template and waits until it stands."""
-    parameters = {**PARAMETERS, "Environment": names.environment}
+    parameters = {**PARAMETERS, "Environment": names.environment, "FirewallArn": web_acl}
     return [
         sam,
         "deploy",
@@ -121,6 +131,27 @@ def make_artifacts_bucket(account: Account, names: Names) -> None:
     )
 
 
+def make_web_acl(account: Account, names: Names) -> str:
+    """Make a web ACL that lets everything through, and give its ARN.
+
+    It stands for any: CloudFront changes a distribution that has one for those alone who may read
+    it, and the function that rotates the origin secret has to be among them.
+    """
+    visible = {
+        "SampledRequestsEnabled": False,
+        "CloudWatchMetricsEnabled": False,
+        "MetricName": names.stack,
+    }
+    made = account.client("wafv2", region=EDGE_REGION).create_web_acl(
+        Name=names.stack,
+        Scope="CLOUDFRONT",
+        DefaultAction={"Allow": {}},
+        VisibilityConfig=visible,
+        Tags=[{"Key": TAG, "Value": names.stack}],
+    )
+    return str(made["Summary"]["ARN"])
+
+
 def deploy(
     account: Account, names: Names, *, sam: str, folder: Path, template: Path = TEMPLATE
 ) -> None:
@@ -129,6 +160,7 @@ def deploy(
     Raises CheckFailedError if a command fails.
     """
     make_artifacts_bucket(account, names)
+    web_acl = make_web_acl(account, names)
     run(
         build_command(sam, template=template, folder=folder),
         region=account.region,
@@ -136,7 +168,7 @@ def deploy(
     )
     built = folder / "build" / "template.yaml"
     run(
-        deploy_command(sam, names, template=built, region=account.region),
+        deploy_command(sam, names, template=built, region=account.region, web_acl=web_acl),
         region=account.region,
         seconds=_DEPLOY_SECONDS,
     )
@@ -157,6 +189,7 @@ def stack_from(
     """Read a stack from its outputs and resources. Raises CheckFailedError if it lacks a part."""
     try:
         (gateway,) = (part.id for part in parts if part.kind == "AWS::ApiGatewayV2::Api")
+        (secret,) = (part.id for part in parts if part.kind == "AWS::SecretsManager::Secret")
         return Stack(
             names=names,
             region=region,
@@ -164,6 +197,8 @@ def stack_from(
             function_host=outputs["FunctionUrlHost"],
             gateway_host=f"{gateway}.execute-api.{region}.amazonaws.com",
             bucket=outputs["DatasetBucket"],
+            distribution=outputs["DistributionId"],
+            origin_secret=secret,
         )
     except (KeyError, ValueError) as error:
         raise CheckFailedError(f"Stack {names.stack} lacks a part: {error}.") from error

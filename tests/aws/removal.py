@@ -20,6 +20,8 @@ _NESTED = "AWS::CloudFormation::Stack"
 _MOST_AT_ONCE = 1000
 """Objects that S3 deletes in one call."""
 _PARAMETERS_AT_ONCE = 10
+_WEB_ACLS = 100
+"""As many as an account has, and as WAF lists in one answer."""
 _KEY_DAYS = 7
 """The least that KMS waits; a key that waits costs nothing."""
 _LOOKS = 120
@@ -34,6 +36,7 @@ _GONE = frozenset(
         "ParameterNotFound",
         "ResourceNotFoundException",
         "TableNotFoundException",
+        "WAFNonexistentItemException",
     }
 )
 
@@ -112,6 +115,10 @@ def remove(
             failures.append(f"{part.kind} {part.id} was left, and nothing here can remove it")
     step(f"removing bucket {names.artifacts}", lambda: remove_bucket(s3, names.artifacts))
     step(
+        f"removing web ACL {names.stack}",
+        lambda: remove_web_acl(account.client("wafv2", region=EDGE_REGION), names.stack),
+    )
+    step(
         f"removing parameters below /penstock/{names.environment}/",
         lambda: remove_parameters(account.client("ssm"), names.environment),
     )
@@ -150,6 +157,24 @@ def remove_bucket(s3: Any, bucket: str) -> None:
                 raise
         else:
             return
+
+
+def remove_web_acl(wafv2: Any, name: str) -> None:
+    """Delete a web ACL, if it is there; a distribution that is gone may hold it for a while."""
+    listed = wafv2.list_web_acls(Scope="CLOUDFRONT", Limit=_WEB_ACLS)["WebACLs"]
+    for found in [each for each in listed if each["Name"] == name]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            wanted = {"Name": name, "Scope": "CLOUDFRONT", "Id": found["Id"]}
+            try:
+                with _if_there():
+                    token = wafv2.get_web_acl(**wanted)["LockToken"]
+                    wafv2.delete_web_acl(**wanted, LockToken=token)
+            except ClientError as error:
+                if _code(error) != "WAFAssociatedItemException" or attempt == _ATTEMPTS:
+                    raise
+                time.sleep(_LOOK_SECONDS)
+            else:
+                break
 
 
 def remove_parameters(ssm: Any, environment: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import random
+import secrets
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -56,6 +57,13 @@ def repeated_csv(rows: int = REPEATED_ROWS, *, seed: int = 1) -> Iterator[bytes]
     for first in range(0, rows, _BLOCK_ROWS):
         block = range(first, min(first + _BLOCK_ROWS, rows))
         yield "".join(f"{_FIRST + n},{texts[n % _TEXTS]}\n" for n in block).encode()
+
+
+def noise_table(size_bytes: int) -> pa.Table:
+    """Make a table that is as large as Parquet as it is in memory: nothing in it repeats."""
+    rows = size_bytes // 8
+    numbers = pa.py_buffer(secrets.token_bytes(rows * 8))
+    return pa.table({"noise": pa.Array.from_buffers(pa.int64(), rows, [None, numbers])})
 
 
 def as_parquet(table: pa.Table, *, group_rows: int = REPEATED_GROUP_ROWS) -> bytes:

@@ -13,8 +13,10 @@ from tests.aws.checks import (
     addresses,
     codings,
     load,
+    objects,
     privacy,
     refusals,
+    rotation,
     starting,
 )
 from tests.aws.conftest import Deployed
@@ -23,6 +25,7 @@ from tests.aws.naming import TENANT
 from tests.aws.programs import Curl, Httpx, Program
 from tests.aws.tables import (
     as_parquet,
+    noise_table,
     numbers_csv,
     repeated_csv,
     repeated_table,
@@ -35,6 +38,8 @@ TRANSFERS_AT_ONCE = 6
 """A new account runs ten functions at once."""
 PATIENCE_SECONDS = 400
 AFTER_BYTES = 1_000_000
+LARGE_OBJECT_BYTES = 204_000_000
+"""More than the 200 MB of one response."""
 
 Say = Callable[[str], None]
 Way = Literal["edge", "function"]
@@ -110,6 +115,28 @@ def test_ranges_of_a_stored_file_are_served(deployed: Deployed) -> None:
 
 def test_duckdb_reads_parquet_over_https(deployed: Deployed) -> None:
     codings.duckdb_reads_it(f"{deployed.edge.url}/numbers.parquet")
+
+
+def test_a_file_that_no_response_holds_is_had_from_the_bucket(deployed: Deployed, say: Say) -> None:
+    content = as_parquet(noise_table(LARGE_OBJECT_BYTES), group_rows=1_000_000)
+    deployed.shelf.put("noise", content)
+    with opened(deployed.stack.bucket_origin) as bucket:
+        say(
+            objects.a_large_file_has_its_own_url(
+                deployed.edge, bucket, "/noise.parquet", truth=content
+            )
+        )
+
+
+def test_the_origin_secret_is_rotated_and_no_call_is_refused(deployed: Deployed, say: Say) -> None:
+    said = rotation.is_rotated(
+        deployed.secrets,
+        deployed.cloudfront,
+        deployed.edge,
+        secret=deployed.stack.origin_secret,
+        distribution=deployed.stack.distribution,
+    )
+    say(said)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,8 @@ def template(tmp_path: Path) -> Path:
     described = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Parameters": {
-            name: {"Type": "String"} for name in (*deployment.PARAMETERS, "Environment")
+            name: {"Type": "String"}
+            for name in (*deployment.PARAMETERS, "Environment", "FirewallArn")
         },
         "Resources": {
             "Store": BUCKET,
@@ -115,7 +116,12 @@ def test_a_stack_is_deployed_filled_and_removed_without_a_trace(
     described = account.client("cloudformation").describe_stacks(StackName=names.stack)["Stacks"][0]
     assert {each["Key"]: each["Value"] for each in described["Tags"]} == {TAG: names.stack}
     given = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
-    assert given == {**deployment.PARAMETERS, "Environment": names.environment}
+    (web_acl,) = (each for each in web_acls(account) if each["Name"] == names.stack)
+    assert given == {
+        **deployment.PARAMETERS,
+        "Environment": names.environment,
+        "FirewallArn": web_acl["ARN"],
+    }
     s3 = account.client("s3")
     (bucket,) = (name for name in buckets(account) if name.startswith(f"{names.stack}-store"))
     # Moto leaves out what the template says of it.
@@ -260,19 +266,25 @@ OUTPUTS = {
     "DomainName": HOST,
     "FunctionUrlHost": "abc.lambda-url.eu-west-2.on.aws",
     "DatasetBucket": "store",
+    "DistributionId": "E1EXAMPLE",
 }
 GATEWAY = Part(kind="AWS::ApiGatewayV2::Api", id="a1b2c3", status="CREATE_COMPLETE")
+SECRET = Part(kind="AWS::SecretsManager::Secret", id="arn:secret", status="CREATE_COMPLETE")
 
 
 def test_a_stack_is_read_from_its_outputs_and_parts() -> None:
     names = new_names()
-    stack = deployment.stack_from(OUTPUTS, [GATEWAY], names=names, region=REGION)
+    stack = deployment.stack_from(OUTPUTS, [GATEWAY, SECRET], names=names, region=REGION)
+    assert (stack.distribution, stack.origin_secret) == ("E1EXAMPLE", "arn:secret")
+    assert stack.bucket_origin == "https://store.s3.eu-west-2.amazonaws.com"
     assert stack.gateway_host == "a1b2c3.execute-api.eu-west-2.amazonaws.com"
     assert stack.download_logs == f"/penstock/{names.stack}/download"
     with pytest.raises(CheckFailedError, match="lacks a part: 'DomainName'"):
-        deployment.stack_from({}, [GATEWAY], names=names, region=REGION)
+        deployment.stack_from({}, [GATEWAY, SECRET], names=names, region=REGION)
     with pytest.raises(CheckFailedError, match="lacks a part"):
-        deployment.stack_from(OUTPUTS, [], names=names, region=REGION)
+        deployment.stack_from(OUTPUTS, [GATEWAY], names=names, region=REGION)
+    with pytest.raises(CheckFailedError, match="lacks a part"):
+        deployment.stack_from(OUTPUTS, [SECRET], names=names, region=REGION)
 
 
 @pytest.fixture(scope="module")
@@ -284,6 +296,7 @@ def test_the_real_template_gives_what_is_read_of_it(real: Template) -> None:
     assert OUTPUTS.keys() <= real["Outputs"].keys()
     kinds = [each["Type"] for each in real["Resources"].values()]
     assert kinds.count("AWS::ApiGatewayV2::Api") == 1
+    assert kinds.count("AWS::SecretsManager::Secret") == 1
     group = real["Resources"]["DownloadLogs"]["Properties"]["LogGroupName"]
     assert group == {"Fn::Sub": "/penstock/${AWS::StackName}/download"}
 
@@ -292,7 +305,7 @@ def test_the_real_template_takes_what_it_is_given(real: Template) -> None:
     for name, value in deployment.PARAMETERS.items():
         allowed = real["Parameters"][name].get("AllowedValues")
         assert allowed is None or value in map(str, allowed)
-    assert "Environment" in real["Parameters"]
+    assert {"Environment", "FirewallArn"} <= real["Parameters"].keys()
 
 
 def test_whatever_outlives_the_real_stack_can_be_removed(real: Template) -> None:
@@ -345,6 +358,7 @@ def everything(account: StandInAccount) -> set[str]:
         | tables
         | {each["logGroupName"] for each in groups}
         | {each["StackName"] for each in stacks}
+        | {each["ARN"] for each in web_acls(account)}
         | buckets(account)
     )
 
@@ -352,6 +366,13 @@ def everything(account: StandInAccount) -> set[str]:
 def is_awss_own(kms: Any, key: str) -> bool:
     """Whether AWS made a key by itself, as it does for SecureStrings."""
     return bool(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] == "AWS")
+
+
+def web_acls(account: StandInAccount) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = account.client("wafv2").list_web_acls(Scope="CLOUDFRONT")[
+        "WebACLs"
+    ]
+    return listed
 
 
 def buckets(account: StandInAccount) -> set[str]:

@@ -28,6 +28,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
     sizes = [20] * 15_000 + [1000] * (ROWS - 15_000)
     longer = pa.table({"text": [noise.randbytes(size).hex() for size in sizes]})
     store(home, "area", "longer", longer, row_group_rows=1_000)
+    store(home, "area", "repeated", pa.table({"t": ["long " * 80] * ROWS}))
     with compose(Settings(home=home), Served(demo=False)) as resources:
         yield create_app(resources)
 
@@ -72,6 +73,11 @@ def test_what_turns_out_longer_once_it_is_coded_is_broken_off(app: ASGIApp) -> N
     answered = ask(app, "/longer.csv", headers=MAY_BE_CODED, wire_bytes=most)
     assert (answered.status, answered.whole) == (200, False)
     assert 0 < len(answered.body) <= most
+
+
+def test_text_that_repeats_is_weighed_by_what_it_comes_to(app: ASGIApp) -> None:
+    # It is stored once, so that the footer says nothing of it.
+    assert_refused(ask(app, "/repeated.csv", headers=HOST, wire_bytes=5_000_000), limit=5_000_000)
 
 
 def test_a_stored_file_that_does_not_fit_comes_in_ranges_that_do(app: ASGIApp) -> None:

@@ -147,6 +147,8 @@ def test_a_client_that_leaves_is_not_counted_as_a_fault(logged: Logged) -> None:
         ("/numbers.csv?t=findme", {"range": "bytes=findme"}, None),
         ("/numbers.csv?t=findme", {"if-none-match": '"findme"', "cookie": "findme=1"}, None),
         ("/-/receipts/findme", {}, "unknown-receipt"),
+        ("/numbers.csv%3Ft=findme", {}, "unknown-format"),
+        ("/numbers%3Ft=findme.csv", {}, "unknown-dataset"),
     ],
 )
 def test_nothing_of_a_query_and_no_header_is_logged(

@@ -144,6 +144,21 @@ def test_tenants_never_meet(app: ASGIApp) -> None:
     assert "hidden" not in json.dumps(listed)
 
 
+@pytest.mark.parametrize(
+    "target", ["/ar%65a.csv", "/area%2Ecsv", "/area%2F-%2Fschema.json", "/-%2Fdatasets.json"]
+)
+def test_another_spelling_of_a_path_is_not_kept_by_the_edge(app: ASGIApp, target: str) -> None:
+    answered = get(app, target)
+    assert (answered.status, answered.headers["cache-control"]) == (200, "no-store")
+
+
+def test_what_one_client_has_left_is_not_told_to_all(app: ASGIApp) -> None:
+    shared = get(app, "/area.csv?organisation-entity=1")
+    assert shared.headers["cache-control"].startswith("public")
+    assert "ratelimit-remaining" not in shared.headers
+    assert "ratelimit-remaining" in get(app, "/nothing.csv").headers
+
+
 def test_a_cursor_goes_on_where_it_was(app: ASGIApp) -> None:
     first = get(app, "/area.json?_select=entity&_limit=50&_sort=-entity")
     link = first.headers["link"]

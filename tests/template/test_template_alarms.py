@@ -29,6 +29,11 @@ def alarms() -> dict[str, Template]:
     return {alarm["AlarmName"]["Fn::Sub"].partition("}-")[2]: alarm for alarm in found.values()}
 
 
+def written_metrics() -> list[str]:
+    """Give the names of the metrics that a function writes about its requests."""
+    return re.findall(r'add_metric\("(\w+)"', (ROOT / accounts.__file__).read_text())
+
+
 def test_these_are_the_alarms() -> None:
     assert set(alarms()) == WANTED
 
@@ -48,8 +53,55 @@ def test_errors_are_counted_in_percent_of_what_was_asked(name: str) -> None:
     alarm = alarms()[name]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (5, "GreaterThanThreshold")
     (returned,) = (each for each in alarm["Metrics"] if each.get("ReturnData", True))
-    assert returned["Expression"] == "IF(asked > 0, 100 * failed / asked, 0)"
-    assert {each["Id"] for each in alarm["Metrics"]} == {"asked", "failed", "percent"}
+    assert returned["Expression"] == (
+        "IF(asked > 0, 100 * (failed + FILL(answered, 0)) / asked, 0)"
+    )
+    assert {each["Id"] for each in alarm["Metrics"]} == {"answered", "asked", "failed", "percent"}
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [("download-errors", "DownloadFunction"), ("api-errors", "ApiFunction")]
+)
+def test_a_500_that_was_sent_whole_counts_as_an_error(name: str, function: str) -> None:
+    """Lambda takes such an answer for a success, and so would a rollout."""
+    metrics = {
+        each["Id"]: each["MetricStat"]["Metric"]
+        for each in alarms()[name]["Metrics"]
+        if "MetricStat" in each
+    }
+    stack = expanded("template.yaml")["Resources"]
+    variables = stack[function]["Properties"]["Environment"]["Variables"]
+    assert metrics["answered"] == {
+        "Namespace": variables["POWERTOOLS_METRICS_NAMESPACE"],
+        "MetricName": "Failures",
+        "Dimensions": [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}],
+    }
+    assert metrics["answered"]["MetricName"] in written_metrics()
+    own = [{"Name": "FunctionName", "Value": {"Ref": function}}]
+    for each, called in (("failed", "Errors"), ("asked", "Invocations")):
+        assert metrics[each] == {
+            "Namespace": "AWS/Lambda",
+            "MetricName": called,
+            "Dimensions": own,
+        }
+
+
+@pytest.mark.parametrize(
+    ("function", "watched"),
+    [
+        (
+            "DownloadFunction",
+            {"download-errors", "download-throttles", "aborted-streams", "row-mismatches"},
+        ),
+        ("ApiFunction", {"api-errors"}),
+    ],
+)
+def test_these_alarms_bring_the_old_version_back(function: str, watched: set[str]) -> None:
+    stack = expanded("template.yaml")["Resources"]
+    group = stack[f"{function}DeploymentGroup"]["Properties"]
+    named = [each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]]
+    found = {stack[name]["Properties"]["AlarmName"]["Fn::Sub"].partition("}-")[2] for name in named}
+    assert found == watched
 
 
 def test_thresholds_are_those_that_were_decided() -> None:
@@ -68,8 +120,14 @@ def test_our_own_metrics_are_watched_under_the_names_that_they_are_written_with(
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     (dimension,) = alarm["Dimensions"]
     assert dimension == {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
-    written = re.findall(r'add_metric\("(\w+)"', (ROOT / accounts.__file__).read_text())
-    assert alarm["MetricName"] in written
+    assert alarm["MetricName"] in written_metrics()
+
+
+@pytest.mark.parametrize("service", ["download", "api"])
+def test_the_dashboard_shows_failures(service: str) -> None:
+    (dashboard,) = resources(expanded("template.yaml"), "AWS::CloudWatch::Dashboard").values()
+    shown = f'["Penstock", "Failures", "service", "${{AWS::StackName}}-{service}"]'
+    assert shown in dashboard["DashboardBody"]["Fn::Sub"]
 
 
 def test_the_dashboard_shows_every_alarm_of_its_region() -> None:

@@ -1,6 +1,7 @@
 """Functions, layers and tables: what template.yaml says of them, and what the code expects."""
 
 import inspect
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from penstock.settings import AwsSettings, RotationSettings
 
 FUNCTIONS = ("DownloadFunction", "ApiFunction", "RotateOriginSecretFunction")
 NO_VALUE = {"Ref": "AWS::NoValue"}
+PROCESS_BYTES = 250_000_000
+"""The process and its libraries, and the batches of an answer: beside what queries hold."""
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +203,36 @@ def test_tables_are_encrypted_with_our_key_and_can_be_brought_back(stack: Templa
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
+def test_the_api_says_that_a_query_is_slow_before_its_time_is_over(
+    functions: dict[str, Template],
+) -> None:
+    api = functions["ApiFunction"]
+    seconds = float(api["Environment"]["Variables"]["PENSTOCK_QUERY_SECONDS"])
+    assert seconds + 3 < api["Timeout"] < 30  # API Gateway waits no longer
+
+
+def test_queries_leave_room_for_the_process_in_the_apis_memory(
+    functions: dict[str, Template],
+) -> None:
+    api = functions["ApiFunction"]
+    held = int(api["Environment"]["Variables"]["PENSTOCK_ENGINE_MEMORY_BYTES"])
+    assert held + PROCESS_BYTES <= api["MemorySize"] * 2**20
+
+
+def test_only_the_record_that_fails_over_is_checked(stack: Template) -> None:
+    (check,) = (
+        each for each in stack["Resources"].values() if each["Type"] == "AWS::Route53::HealthCheck"
+    )
+    assert check["Condition"] == "IsPrimary"
+    (records,) = resources(stack, "AWS::Route53::RecordSetGroup").values()
+    for record in records["RecordSets"]:
+        assert record["HealthCheckId"]["Fn::If"] == [
+            "IsPrimary",
+            {"Ref": "RegionIsHealthy"},
+            NO_VALUE,
+        ]
+
+
 def test_sizes_are_parameters_with_room_for_what_streams_hold(
     stack: Template, functions: dict[str, Template]
 ) -> None:
@@ -213,3 +246,40 @@ def test_sizes_are_parameters_with_room_for_what_streams_hold(
     # A spool is kept up to four times over, beside sorts.
     held = int(variables["PENSTOCK_SORT_SPILL_BYTES"]) + 4 * int(variables["PENSTOCK_SPOOL_BYTES"])
     assert held <= parameters["ScratchMegabytes"]["MinValue"] * 2**20
+
+
+def holds(condition: Any, chosen: dict[str, str]) -> bool:
+    """Work a condition of a rule out, for chosen parameters."""
+
+    def value(each: Any) -> Any:
+        return chosen[each["Ref"]] if isinstance(each, dict) else each
+
+    match condition:
+        case {"Fn::Equals": [one, other]}:
+            return bool(value(one) == value(other))
+        case {"Fn::Contains": [several, one]}:
+            return value(one) in several
+    raise AssertionError(f"unknown: {condition}")
+
+
+def test_what_queries_hold_fits_in_memory_or_a_rule_refuses_it(stack: Template) -> None:
+    rules = [rule for name, rule in stack["Rules"].items() if name.startswith("QueriesFitIn")]
+    parameters = stack["Parameters"]
+    accepted = set()
+    for megabytes, held in product(
+        parameters["MemoryMegabytes"]["AllowedValues"],
+        parameters["EngineMemoryBytes"]["AllowedValues"],
+    ):
+        chosen = {"MemoryMegabytes": str(megabytes), "EngineMemoryBytes": str(held)}
+        fits = held + PROCESS_BYTES <= megabytes * 2**20
+        taken = all(
+            holds(assertion["Assert"], chosen)
+            for rule in rules
+            if holds(rule["RuleCondition"], chosen)
+            for assertion in rule["Assertions"]
+        )
+        assert fits or not taken, chosen
+        if taken:
+            accepted.add((megabytes, held))
+    default = parameters["EngineMemoryBytes"]["Default"]
+    assert {(512, default), (1024, default), (2048, default)} <= accepted

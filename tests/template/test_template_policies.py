@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from tests.template.policies import actions_of, allowed
 from tests.template.templates import TEMPLATES, Template, expanded, listed, resources, texts
 
 # Where `Resource: "*"` stands, and why nothing narrower does; a key's own policy aside.
@@ -15,41 +14,6 @@ ANY_RESOURCE = {
     ("RotationRole", "ThinkOfAPassword"): "a random password belongs to no secret yet",
     ("RolloutRole", "LookAtAlarms"): "CloudWatch describes alarms for all of them or none",
 }
-
-_POLICIES = {
-    "AWS::IAM::ManagedPolicy": "PolicyDocument",
-    "AWS::IAM::RolePolicy": "PolicyDocument",
-    "AWS::KMS::Key": "KeyPolicy",
-    "AWS::S3::BucketPolicy": "PolicyDocument",
-    "AWS::SNS::TopicPolicy": "PolicyDocument",
-}
-
-_Statement = dict[str, Any]
-
-
-def statements(template: Template) -> Iterator[tuple[str, _Statement]]:
-    """Give every statement of every policy, with the name of the resource that it stands in."""
-    for name, resource in template["Resources"].items():
-        properties = resource.get("Properties", {})
-        documents = [properties.get(_POLICIES.get(resource["Type"], ""))]
-        documents.append(properties.get("AssumeRolePolicyDocument"))
-        documents += [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-        for document in filter(None, documents):
-            for statement in listed(document["Statement"]):
-                yield name, statement
-
-
-def allowed(template: Template) -> list[tuple[str, _Statement]]:
-    return [found for found in statements(template) if found[1]["Effect"] == "Allow"]
-
-
-def actions_of(template: Template, *owners: str) -> set[str]:
-    return {
-        action
-        for name, statement in allowed(template)
-        if name in owners and "Principal" not in statement
-        for action in listed(statement["Action"])
-    }
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)
@@ -114,7 +78,6 @@ def test_a_function_that_answers_may_do_this_and_nothing_else(stack: Template) -
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "kms:Decrypt",
-        "kms:Encrypt",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "s3:GetObject",
@@ -125,6 +88,35 @@ def test_a_function_that_answers_may_do_this_and_nothing_else(stack: Template) -
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
+
+
+def test_keys_open_what_the_stacks_key_closes_and_nothing_else(stack: Template) -> None:
+    (statement,) = (
+        each
+        for name, each in allowed(stack)
+        if name == "AnsweringPolicy" and "kms:Decrypt" in listed(each["Action"])
+    )
+    through = [each["Fn::Sub"] for each in statement["Condition"]["StringEquals"]["kms:ViaService"]]
+    # Signing keys are encrypted with the key that AWS keeps for Parameter Store.
+    assert [each.partition(".")[0] for each in through] == ["dynamodb", "s3"]
+    described = stack["Resources"]["DataKey"]["Properties"]["Description"]["Fn::Sub"]
+    assert "signing" not in described
+
+
+def test_who_rotates_the_secret_may_read_the_web_acl_that_the_distribution_has(
+    stack: Template,
+) -> None:
+    """CloudFront looks whether a caller may, at any change of a distribution that has one."""
+    seeing = stack["Resources"]["RotationSeesTheFirewall"]
+    assert seeing["Condition"] == "IsBehindFirewall"
+    either = [{"Condition": "MakesFirewall"}, {"Condition": "HasFirewall"}]
+    assert stack["Conditions"]["IsBehindFirewall"] == {"Fn::Or": either}
+    (statement,) = seeing["Properties"]["PolicyDocument"]["Statement"]
+    assert listed(statement["Action"]) == ["wafv2:GetWebACL"]
+    attached = stack["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["WebACLId"]
+    condition, made, named = attached["Fn::If"]
+    assert statement["Resource"] == {"Fn::If": [condition, made, named["Fn::If"][1]]}
+    assert seeing["Properties"]["RoleName"] == {"Ref": "RotationRole"}
 
 
 def test_parameters_are_those_of_the_stage_and_only_signing_keys_are_written(

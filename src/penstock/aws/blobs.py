@@ -20,12 +20,21 @@ class S3Blobs:
         try:
             yield from self._bucket.pieces(wanted, start=start, stop=stop)
         except ObjectGoneError as error:
-            raise DatasetChangedError(name_of_file(wanted.key.rpartition("/")[2])) from error
+            raise _changed(wanted) from error
 
     def link(self, file: DataFile, *, file_name: str, seconds: int) -> str:
+        wanted = StoredObject.at(file.location)
+        stored = self._bucket.look(wanted.key)
+        if stored is None or stored.object != wanted:
+            raise _changed(wanted)
         # A file's name has no character that needs to be escaped here: model/format.py.
         return self._bucket.link(
-            StoredObject.at(file.location).key,
+            wanted.key,
+            version_id=stored.version_id,
             disposition=f'attachment; filename="{file_name}"',
             seconds=seconds,
         )
+
+
+def _changed(wanted: StoredObject) -> DatasetChangedError:
+    return DatasetChangedError(name_of_file(wanted.key.rpartition("/")[2]))

@@ -46,11 +46,12 @@ class ObjectGoneError(LookupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """An object as it is just now."""
+    """An object as it is just now; `version_id` is none in a listing, and without versioning."""
 
     object: StoredObject
     size_bytes: int
     modified: datetime
+    version_id: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Bucket:
                 object=self._object(key, seen.headers["etag"]),
                 size_bytes=int(seen.headers["content-length"]),
                 modified=modified,
+                version_id=seen.headers.get("x-amz-version-id"),
             )
         with _failures():
             try:
@@ -97,6 +99,7 @@ class Bucket:
                 object=self._object(key, head["ETag"]),
                 size_bytes=head["ContentLength"],
                 modified=_utc(head["LastModified"]),
+                version_id=head.get("VersionId"),
             )
 
     def small(self, key: str, *, max_bytes: int) -> bytes | None:
@@ -167,11 +170,17 @@ class Bucket:
                 return
             more = {"ContinuationToken": listed["NextContinuationToken"]}
 
-    def link(self, key: str, *, disposition: str, seconds: int) -> str:
-        """Sign a URL that opens an object for so long."""
+    def link(self, key: str, *, version_id: str | None, disposition: str, seconds: int) -> str:
+        """Sign a URL that opens an object, or this version of it, for so long."""
+        version = {} if version_id is None else {"VersionId": version_id}
         signed: str = self._client.generate_presigned_url(
             "get_object",
-            Params={"Bucket": self.name, "Key": key, "ResponseContentDisposition": disposition},
+            Params={
+                "Bucket": self.name,
+                "Key": key,
+                "ResponseContentDisposition": disposition,
+                **version,
+            },
             ExpiresIn=seconds,
         )
         return signed

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from penstock.aws.bucket import Bucket, Stored
+from penstock.aws.private import KnownPublic, read_private
 from penstock.aws.remembered import Remembered
 from penstock.aws.sources import Source, all_sources, is_versioned, sources_named
 from penstock.aws.stored import Descriptions, version_of
 from penstock.aws.versions import Versions
 from penstock.errors import (
-    BusyError,
     DatasetChangedError,
     DatasetDamagedError,
     PenstockError,
@@ -24,17 +25,11 @@ from penstock.model.tenant import is_tenant_id
 from penstock.reading.described import StoredFile
 from penstock.reading.engine import Engine
 from penstock.reading.naming import same_name, unusable_name
-from penstock.reading.private import (
-    EVERYTHING,
-    FILE_NAME,
-    MAX_BYTES,
-    NOTHING,
-    PrivateNames,
-    parse_private,
-)
+from penstock.reading.private import NOTHING
 
 _THREADS = 8
 _PLACES_KEPT = 4096
+_TENANTS_KEPT = 256
 _ATTEMPTS = 3
 _UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 
@@ -48,9 +43,13 @@ class S3Catalog:
 
     With `single_tenant`, that tenant's datasets stand at the bucket's top and there is no other
     tenant. A plain object's version is its ETag. Which object gives a dataset, and which parts a
-    version has, is remembered for `seconds`; which content an object has, what `current` says and
-    what is private is asked for each request, at once: a dataset that is known takes the time of
-    one request. Thread-safe.
+    version has, is remembered for `seconds`, and so are a tenant's names; which content an object
+    has, what `current` says and what is private is asked for each request, at once: a dataset that
+    is known takes the time of one request. Thread-safe.
+
+    Whoever makes a dataset private says so before storing what nobody may see, and stores what
+    everybody may see before saying that: so a content is public if `private.txt` doesn't name it
+    when it is read before the content is looked at, nor when it is read after.
     """
 
     def __init__(
@@ -67,28 +66,42 @@ class S3Catalog:
         self._single_tenant = single_tenant
         self._descriptions = Descriptions(self._bucket, engine)
         self._versions = Versions(self._bucket, self._descriptions, seconds=seconds, now=now)
+        self._public = KnownPublic()
         self._places: Remembered[Source] = Remembered(seconds=seconds, most=_PLACES_KEPT, now=now)
+        self._names: Remembered[tuple[str, ...]] = Remembered(
+            seconds=seconds, most=_TENANTS_KEPT, now=now
+        )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
 
     def entries(self, tenant: str) -> list[DatasetEntry]:
         home = self._home(tenant)
         if home is None:
             return []
+        before = read_private(self._bucket, home)
         sources = all_sources(self._bucket, home + self._folder)
-        private = self._private(home)
-
-        def entry(name: str) -> DatasetEntry | None:
-            return self._entry(tenant, name, sources[name], private)
-
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="list") as threads:
-            found = list(threads.map(entry, sorted(sources)))
-        return [one for one in found if one is not None]
+            looked = threads.map(
+                lambda name: self._entry(tenant, name, sources[name]), sorted(sources)
+            )
+            found = [one for one in looked if one is not None]
+        after = read_private(self._bucket, home)
+        return [replace(one, private=one.name in before or one.name in after) for one in found]
+
+    def names(self, tenant: str) -> list[str]:
+        home = self._home(tenant)
+        if home is None:
+            return []
+        return list(self._names.get(home, lambda: self._listed(home)))
+
+    def private(self, tenant: str) -> Container[str]:
+        home = self._home(tenant)
+        return NOTHING if home is None else read_private(self._bucket, home)
 
     def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
         home = self._home(tenant)
         if home is None or not is_dataset_name(name):
             raise UnknownDatasetError(name)
-        private = self._threads.submit(self._private, home)
+        private = self._threads.submit(read_private, self._bucket, home)
         looked: list[Source] = []
 
         def look() -> Source:
@@ -97,9 +110,16 @@ class S3Catalog:
 
         source = self._places.get(f"{home}{name}", look)
         try:
-            return self._read(
-                tenant, name, source, version, is_fresh=bool(looked), private=private.result()
-            )
+            found = self._read(tenant, name, source, version, is_fresh=bool(looked))
+            if name in private.result():
+                return found
+            if found not in self._public:
+                # What is private was read before or after this content was there: nobody knows.
+                found = self._read(tenant, name, source, version, is_fresh=False)
+                if name in read_private(self._bucket, home):
+                    return found
+                self._public.add(found)
+            return replace(found, private=False)
         except UnknownDatasetError:
             self._places.forget(f"{home}{name}")
             if looked:
@@ -124,12 +144,17 @@ class S3Catalog:
             return "" if tenant == self._single_tenant else None
         return f"{tenant}/" if is_tenant_id(tenant) else None
 
-    def _private(self, home: str) -> PrivateNames:
-        try:
-            content = self._bucket.small(f"{home}{FILE_NAME}", max_bytes=MAX_BYTES)
-        except (BusyError, ValueError):
-            return EVERYTHING
-        return NOTHING if content is None else parse_private(content)
+    def _listed(self, home: str) -> tuple[str, ...]:
+        found = all_sources(self._bucket, home + self._folder)
+        names = [name for name in sorted(found) if is_dataset_name(name)]
+
+        def is_there(name: str) -> bool:
+            # A folder may hold anything, and its name is told to nobody then.
+            return any(each.stored or self._is_versioned(each) for each in found[name])
+
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="names") as threads:
+            looked = zip(names, threads.map(is_there, names), strict=True)
+            return tuple(name for name, there in looked if there)
 
     def _only(self, home: str, name: str) -> Source:
         return _one_of(name, sources_named(self._bucket, home + self._folder, name, self._threads))
@@ -142,10 +167,12 @@ class S3Catalog:
         version: str | None,
         *,
         is_fresh: bool,
-        private: Container[str],
     ) -> Dataset:
-        """Read a dataset; what the source says of its object holds if it `is_fresh`."""
-        make = partial(Dataset, tenant=tenant, name=name, private=name in private)
+        """Read a dataset, private until it is known not to be.
+
+        What the source says of its object holds if it `is_fresh`.
+        """
+        make = partial(Dataset, tenant=tenant, name=name, private=True)
         if source.stored is None:
             found = self._versions.read(source.key, dataset=name, wanted=version)
             return make(
@@ -178,16 +205,14 @@ class S3Catalog:
     def _is_versioned(self, source: Source) -> bool:
         return is_versioned(self._bucket, source)
 
-    def _entry(
-        self, tenant: str, name: str, sources: Sequence[Source], private: Container[str]
-    ) -> DatasetEntry | None:
+    def _entry(self, tenant: str, name: str, sources: Sequence[Source]) -> DatasetEntry | None:
+        """List a dataset, private until it is known not to be."""
         try:
             if len(sources) > 1:
                 sources = [each for each in sources if each.stored or self._is_versioned(each)]
             source = _one_of(name, sources)
             if is_dataset_name(name):
-                dataset = self._read(tenant, name, source, None, is_fresh=True, private=private)
-                return DatasetEntry.of(dataset)
+                return DatasetEntry.of(self._read(tenant, name, source, None, is_fresh=True))
             problem = unusable_name(name, file_name=source.file_name)
         except UnknownDatasetError:
             # It went away meanwhile, or is a folder without versions.
@@ -201,7 +226,7 @@ class S3Catalog:
             name=name,
             version="",
             modified=stored.modified if stored else _UNKNOWN_TIME,
-            private=name in private,
+            private=True,
             rows=0,
             size_bytes=stored.size_bytes if stored else 0,
             problem=problem,

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html describes the 
 
 import base64
 import json
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ gettingstarted-limits.html. An MB is read as a million bytes, the smaller one.
 """
 
 _MARGIN_SECONDS = 2
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 def wire_bytes(seconds_left: float) -> int:
@@ -66,7 +68,7 @@ def scope_of(event: dict[str, Any]) -> Scope:
         "query_string": str(event.get("rawQueryString", "")).encode(),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         "client": (str(http.get("sourceIp", "")), 0),
-        "server": (headers.get("host", ""), int(port) if port.isdecimal() else 443),
+        "server": (headers.get("host", ""), int(port) if _PORT.fullmatch(port) else 443),
         "extensions": {},
     }
 

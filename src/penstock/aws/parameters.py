@@ -81,19 +81,16 @@ class Parameters:
                 Name=self.full_name(name), Value=value, Type=kind, Overwrite=True
             )
 
-    def put_new(
-        self, name: str, value: str, *, kind: Kind = "String", key_id: str | None = None
-    ) -> bool:
+    def put_new(self, name: str, value: str, *, kind: Kind = "String") -> bool:
         """Store a value where there is none; False, and nothing is changed, where there is one.
 
-        Of several that do this at once, one gets True. `key_id` is the KMS key of a SecureString;
-        without it, that of the account.
+        Of several that do this at once, one gets True. A SecureString is encrypted with the key
+        that AWS keeps for Parameter Store in the account.
         """
-        key = {"KeyId": key_id} if key_id else {}
         with as_busy():
             try:
                 self._client.put_parameter(
-                    Name=self.full_name(name), Value=value, Type=kind, Overwrite=False, **key
+                    Name=self.full_name(name), Value=value, Type=kind, Overwrite=False
                 )
             except ClientError as error:
                 if code_of(error) == "ParameterAlreadyExists":

@@ -21,8 +21,13 @@ def rotate(
     The new value is made, given to the distribution (whose places take it up within minutes),
     looked for there, and made the current one; the old one counts until the next rotation.
 
+    testSecret is also asked for alone, where a rotation is set up and not begun: its version has no
+    value, and what the distribution has to send is the current one
+    (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html,
+    RotateImmediately).
+
     Raises SetupError if the distribution has no origin that sends the secret, or doesn't send the
-    new one.
+    one that it has to.
     """
     match step:
         case "createSecret":
@@ -31,10 +36,10 @@ def rotate(
             _send(cloudfront, distribution_id, _pending(secrets, secret_id, token))
         case "testSecret":
             config = cloudfront.get_distribution_config(Id=distribution_id)["DistributionConfig"]
-            pending = _pending(secrets, secret_id, token)
-            if any(header["HeaderValue"] != pending for header in _headers(config)):
+            which, value = _expected(secrets, secret_id, token)
+            if any(header["HeaderValue"] != value for header in _headers(config)):
                 raise SetupError(
-                    f"Distribution {distribution_id} does not send the new secret yet."
+                    f"Distribution {distribution_id} does not send the {which} secret yet."
                 )
         case "finishSecret":
             _finish(secrets, secret_id, token)
@@ -58,6 +63,16 @@ def _pending(secrets: Any, secret_id: str, token: str) -> str:
         SecretId=secret_id, VersionId=token, VersionStage="AWSPENDING"
     )
     return str(answer["SecretString"])
+
+
+def _expected(secrets: Any, secret_id: str, token: str) -> tuple[Literal["new", "current"], str]:
+    """Give the value that the distribution has to send by now."""
+    try:
+        return "new", _pending(secrets, secret_id, token)
+    except secrets.exceptions.ResourceNotFoundException:
+        # No rotation's own: that one has a value from its first step on.
+        current = secrets.get_secret_value(SecretId=secret_id, VersionStage="AWSCURRENT")
+        return "current", str(current["SecretString"])
 
 
 def _send(cloudfront: Any, distribution_id: str, value: str) -> None:

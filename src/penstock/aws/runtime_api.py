@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html and runtimes-cust
 
 import base64
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from penstock.aws.runtime_connection import Connection, connected
+from penstock.aws.runtime_connection import Connection, Reply, connected
 from penstock.errors import RuntimeApiError
 
 CHUNK_BYTES = 65_536
@@ -25,6 +26,10 @@ PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 """Headers of a failure, and trailers of an answer that broke off; the body is base64 there."""
+
+_UNREADABLE = "Penstock.Unreadable"
+
+_log = logging.getLogger("penstock.aws")
 
 _Headers: TypeAlias = Sequence[tuple[str, str]]
 
@@ -48,22 +53,30 @@ class RuntimeApi:
     async def next(self) -> Invocation:
         """Wait for the next invocation, for as long as it takes.
 
+        One whose event can't be read as JSON is answered as failed, and the next one waited for.
+
         Raises RuntimeApiError.
         """
-        async with connected(self._address) as connection:
-            await connection.send(self._head("GET", "invocation/next", []))
-            reply = await connection.reply()
-        if reply.status != HTTPStatus.OK:
-            raise RuntimeApiError(f"The next invocation is answered with {reply.status}.")
-        try:
+        while True:
+            reply = await self._next()
+            try:
+                request_id = reply.headers["lambda-runtime-aws-request-id"]
+                deadline = int(reply.headers["lambda-runtime-deadline-ms"]) / 1000
+            except (KeyError, ValueError) as error:
+                raise RuntimeApiError(f"The next invocation can't be read: {error!r}.") from error
+            try:
+                event = json.loads(reply.body)
+            except (ValueError, RecursionError) as error:
+                # Whoever made it up is not to end the function for everybody else.
+                _log.error("invocation failed: its event can't be read: %s", type(error).__name__)
+                await self.fail(request_id, kind=_UNREADABLE, message="the event can't be read")
+                continue
             return Invocation(
-                request_id=reply.headers["lambda-runtime-aws-request-id"],
-                event=json.loads(reply.body),
-                deadline=int(reply.headers["lambda-runtime-deadline-ms"]) / 1000,
+                request_id=request_id,
+                event=event,
+                deadline=deadline,
                 trace_id=reply.headers.get("lambda-runtime-trace-id", ""),
             )
-        except (KeyError, ValueError) as error:
-            raise RuntimeApiError(f"The next invocation can't be read: {error!r}.") from error
 
     async def fail(self, request_id: str, *, kind: str, message: str) -> None:
         """Say that an invocation failed before a byte of its answer. Raises RuntimeApiError."""
@@ -88,6 +101,14 @@ class RuntimeApi:
             connection.close()
             raise
         return ResponseStream(connection)
+
+    async def _next(self) -> Reply:
+        async with connected(self._address) as connection:
+            await connection.send(self._head("GET", "invocation/next", []))
+            reply = await connection.reply()
+        if reply.status != HTTPStatus.OK:
+            raise RuntimeApiError(f"The next invocation is answered with {reply.status}.")
+        return reply
 
     async def _report(self, path: str, kind: str, message: str) -> None:
         body = _described(kind, message)

@@ -55,18 +55,11 @@ class SsmSigningKeys:
     """
 
     def __init__(
-        self,
-        *,
-        client: Any,
-        environment: str,
-        seconds: float,
-        now: Callable[[], datetime],
-        key_id: str | None = None,
+        self, *, client: Any, environment: str, seconds: float, now: Callable[[], datetime]
     ) -> None:
         self._parameters = Parameters(client, environment=environment)
         self._now = now
         self._settling = timedelta(seconds=seconds)
-        self._key_id = key_id
         self._tenants: Remembered[tuple[SigningKey, ...]] = Remembered(
             seconds=seconds, most=_TENANTS_REMEMBERED, now=now
         )
@@ -113,7 +106,7 @@ class SsmSigningKeys:
             "secret": base64.b64encode(secrets.token_bytes(32)).decode(),
             "made": self._now().isoformat(),
         }
-        self._parameters.put_new(place, json.dumps(facts), kind="SecureString", key_id=self._key_id)
+        self._parameters.put_new(place, json.dumps(facts), kind="SecureString")
         # What is stored counts, whoever stored it; a new parameter may take a moment to be seen.
         for look in range(_LOOKS):
             value = self._parameters.get(place, decrypted=True)

@@ -26,11 +26,11 @@ class SsmTenants:
 
     A host that isn't remembered costs two calls: its place in the index, and the tenant's own
     parameters, which must name the host too, so that an index that went astray serves nobody
-    another tenant. A tenant that can't be read, or is no longer enabled, is unknown.
+    another tenant. A tenant whose parameters are broken, or that is no longer enabled, is unknown.
 
     Changes reach the functions within `seconds`. Each one is made in an order in which a host is
     served for its tenant or not at all, and the same command again mends one that broke off. All
-    but `by_host` raise BusyError if Parameter Store fails.
+    methods raise BusyError if Parameter Store fails.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class SsmTenants:
             raise UnknownHostError
         try:
             tenant = self._hosts.get(host, lambda: self._look_up(host))
-        except PenstockError as error:
+        except SetupError as error:
             raise UnknownHostError from error
         if tenant is None:
             raise UnknownHostError

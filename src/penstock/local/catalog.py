@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from penstock.errors import SetupError, UnknownDatasetError
@@ -16,15 +17,27 @@ from penstock.reading.engine import Engine
 ShelfOf = Callable[[str, str | None], Shelf]
 """Takes a tenant, and the one dataset that is wanted; None wants all."""
 
+PrivateOf = Callable[[str], Container[str]]
+
 
 class FileCatalog:
-    """A catalog over shelves: `shelf_of` gives a tenant's, at least with the dataset `wanted`."""
+    """A catalog over shelves: `shelf_of` gives a tenant's, at least with the dataset `wanted`.
 
-    def __init__(self, shelf_of: ShelfOf) -> None:
+    `private_of` gives the names that are private to a tenant just then.
+    """
+
+    def __init__(self, shelf_of: ShelfOf, private_of: PrivateOf) -> None:
         self._shelf_of = shelf_of
+        self._private_of = private_of
 
     def entries(self, tenant: str) -> list[DatasetEntry]:
         return self._shelf_of(tenant, None).entries()
+
+    def names(self, tenant: str) -> list[str]:
+        return self._shelf_of(tenant, None).names()
+
+    def private(self, tenant: str) -> Container[str]:
+        return self._private_of(tenant)
 
     def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
         if not is_dataset_name(name):
@@ -51,17 +64,24 @@ def store_catalog(root: Path, *, engine: Engine) -> FileCatalog:
             return ()
         return sources_in(datasets, within=folder, with_versions=True, wanted=wanted)
 
-    def shelf_of(tenant: str, wanted: str | None) -> Shelf:
+    def home_of(tenant: str) -> Path | None:
         folder = root / tenant
-        is_there = is_tenant_id(tenant) and not folder.is_symlink()
+        return folder if is_tenant_id(tenant) and not folder.is_symlink() else None
+
+    def private_of(tenant: str) -> Container[str]:
+        folder = home_of(tenant)
+        return frozenset() if folder is None else read_private(folder)
+
+    def shelf_of(tenant: str, wanted: str | None) -> Shelf:
+        folder = home_of(tenant)
         return Shelf(
             tenant=tenant,
-            sources=grouped(sources(folder, wanted)) if is_there else {},
-            private=read_private(folder) if is_there else frozenset(),
+            sources={} if folder is None else grouped(sources(folder, wanted)),
+            private=partial(private_of, tenant),
             descriptions=descriptions,
         )
 
-    return FileCatalog(shelf_of)
+    return FileCatalog(shelf_of, private_of)
 
 
 def folder_catalog(
@@ -99,15 +119,18 @@ def folder_catalog(
             place = path if folder is None else folder / file_name
             yield Source(file_name=file_name, path=place, within=None, problem=problem)
 
+    def private_of(_tenant: str) -> Container[str]:
+        return private
+
     def shelf_of(asked: str, wanted: str | None) -> Shelf:
         return Shelf(
             tenant=asked,
             sources=grouped(sources(wanted) if asked == tenant else ()),
-            private=private,
+            private=partial(private_of, asked),
             descriptions=descriptions,
         )
 
-    return FileCatalog(shelf_of)
+    return FileCatalog(shelf_of, private_of)
 
 
 def _refuse_unreadable(served: Path) -> None:

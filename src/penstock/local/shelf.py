@@ -1,7 +1,7 @@
 """A shelf: one tenant's datasets by name, read from their sources."""
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,20 +22,37 @@ from penstock.reading.naming import same_name, unusable_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """What one tenant has just now: `sources` by name, and the names that are private."""
+    """What one tenant has just now: `sources` by name; `private` gives the private names then."""
 
     tenant: str
     sources: Mapping[str, Sequence[Source]]
-    private: Container[str]
+    private: Callable[[], Container[str]]
     descriptions: Descriptions
 
     def entries(self) -> list[DatasetEntry]:
         """List every source by name; one that can't be served says why and stops no other."""
-        found = (self._entry(name, self.sources[name]) for name in sorted(self.sources))
-        return [entry for entry in found if entry is not None]
+        before = self.private()
+        looked = [self._entry(name, self.sources[name]) for name in sorted(self.sources)]
+        after = self.private()
+        return [
+            replace(entry, private=entry.name in before or entry.name in after)
+            for entry in looked
+            if entry is not None
+        ]
+
+    def names(self) -> list[str]:
+        """List the names of what may be datasets; no file is looked at."""
+        return [name for name in sorted(self.sources) if is_dataset_name(name)]
 
     def dataset(self, name: str, version: str | None) -> Dataset:
         """Read one dataset; raises what Catalog.dataset raises."""
+        before = self.private()
+        found = self._found(name, version)
+        # It may have come, as a private one, after that was read.
+        return replace(found, private=name in before or name in self.private())
+
+    def _found(self, name: str, version: str | None) -> Dataset:
+        """Read one dataset, private until it is known not to be."""
         if name not in self.sources or not is_dataset_name(name):
             raise UnknownDatasetError(name)
         source = self._only(name, self.sources[name])
@@ -89,16 +106,17 @@ class Shelf:
             name=name,
             version=version,
             modified=modified,
-            private=name in self.private,
+            private=True,
             columns=stored[0].columns,
             files=tuple(one.file for one in stored),
         )
 
     def _entry(self, name: str, sources: Sequence[Source]) -> DatasetEntry | None:
+        """List a dataset, private until it is known not to be."""
         try:
             problem = self._obstacle(name, sources)
             if problem is None:
-                return DatasetEntry.of(self.dataset(name, None))
+                return DatasetEntry.of(self._found(name, None))
         except UnknownDatasetError:
             # It went away between the listing and the look at it.
             return None
@@ -127,7 +145,7 @@ class Shelf:
             name=name,
             version="",
             modified=modified(status) if status else datetime.fromtimestamp(0, UTC),
-            private=name in self.private,
+            private=True,
             rows=0,
             size_bytes=status.st_size if status else 0,
             problem=problem,

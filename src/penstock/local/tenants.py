@@ -9,6 +9,7 @@ from penstock.errors import SetupError, UnknownHostError
 from penstock.local.atomic import exclusive, private_folder, replace_file
 from penstock.local.tenants_file import TenantEntry, parse, render
 from penstock.model.tenant import Tenant
+from penstock.reading.outage import outage
 
 _Entries = dict[str, TenantEntry]
 
@@ -38,8 +39,10 @@ class FileTenants:
     def by_host(self, host: str) -> Tenant:
         try:
             tenant = self._hosts().get(host)
-        except OSError as error:
+        except FileNotFoundError as error:
             raise UnknownHostError from error
+        except OSError as error:
+            raise outage() from error
         if tenant is None:
             raise UnknownHostError
         return tenant

@@ -39,6 +39,7 @@ def describe_file(
         with parquet() as file:
             footer = file.metadata
             schema = file.schema_arrow
+            engine.weigh(location, chunks=footer.num_columns * footer.num_row_groups)
             groups = tuple(
                 RowGroup(
                     rows=footer.row_group(index).num_rows,

@@ -16,6 +16,9 @@ _COUNT_SECONDS = 0.2
 _WRITTEN_OUT = 4
 """How much longer text is than what Parquet holds of it, encoded."""
 _CELL_BYTES = 24
+_ANY_LENGTH = frozenset({"text", "binary", "nested"})
+_LONG_ROW_BYTES = 20_000
+"""200 MB hold 10,000 such rows: few slices are weighed that would have fitted."""
 _SURELY_TOO_LARGE = 1.5
 """A thousand rows compress worse than a million: coded sizes are refused from here on."""
 
@@ -125,7 +128,12 @@ def _may_cross(rows: int, dataset: Dataset, caps: Caps) -> bool:
 
 
 def _roughly_at_most(dataset: Dataset) -> float:
-    """Bound a row's bytes by its footers; text that repeats a lot in one column may be longer."""
+    """Bound a row's bytes by its footers.
+
+    A text that repeats is stored once: its footers tell nothing of its length.
+    """
+    if any(column.kind in _ANY_LENGTH for column in dataset.columns):
+        return _LONG_ROW_BYTES
     decoded = sum(group.decoded_bytes for file in dataset.files for group in file.row_groups)
     per_row = decoded / max(dataset.rows, 1)
     return _WRITTEN_OUT * per_row + _CELL_BYTES * len(dataset.columns)

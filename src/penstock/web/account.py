@@ -99,8 +99,11 @@ class Account:
 
 
 def shown(text: str) -> str:
-    """Give a client's text for a log: short, in ASCII, on one line, and without keys."""
-    return ascii(_KEY.sub("pk_...", text)[:_LONGEST])[1:-1]
+    """Give a client's text for a log: short, in ASCII, on one line, and without keys.
+
+    What stands behind a question mark that was written as `%3F` was meant as a query.
+    """
+    return ascii(_KEY.sub("pk_...", text.partition("?")[0])[:_LONGEST])[1:-1]
 
 
 def account_of(scope: Scope) -> Account:

@@ -58,18 +58,14 @@ def open_dataset(
         require_visible(asked.name, private=dataset.private, asker=asked.asker, signed=signed)
     except DatasetDamagedError:
         # Even that it is damaged is told only to those who may have it.
-        entries = catalog.entries(asked.tenant)
-        entry = next((each for each in entries if each.name == asked.name), None)
-        require_visible(
-            asked.name, private=entry is None or entry.private, asker=asked.asker, signed=signed
-        )
+        private = asked.name in catalog.private(asked.tenant)
+        require_visible(asked.name, private=private, asker=asked.asker, signed=signed)
         raise
     except UnknownDatasetError:
-        visible = [
-            entry.name
-            for entry in catalog.entries(asked.tenant)
-            if not entry.private or asked.asker.may_see_private
-        ]
+        visible = catalog.names(asked.tenant)
+        if not asked.asker.may_see_private:
+            hidden = catalog.private(asked.tenant)
+            visible = [name for name in visible if name not in hidden]
         raise UnknownDatasetError(asked.name, did_you_mean=near(asked.name, visible)) from None
     if version is None or version == dataset.version:
         return dataset

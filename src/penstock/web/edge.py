@@ -4,12 +4,15 @@ It calls under a host of its own, from addresses of its own, and takes content c
 request that it doesn't know itself.
 """
 
+import re
+
 from starlette.types import Scope
 
 _TENANT_HOST = b"x-tenant-host"
 _TAKES_ZSTD = b"x-accept-zstd"
 _VIEWER_ADDRESS = b"cloudfront-viewer-address"
 _SAID_BY_EDGE = frozenset({_TENANT_HOST, _TAKES_ZSTD, _VIEWER_ADDRESS})
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 def believed(scope: Scope, *, trusted: bool) -> Scope:
@@ -41,4 +44,4 @@ def believed(scope: Scope, *, trusted: bool) -> Scope:
 def _client(address_and_port: str) -> tuple[str, int]:
     """Split an address from the port behind its last colon; IPv6 has none or square brackets."""
     address, _, port = address_and_port.rpartition(":")
-    return address.strip("[]"), int(port) if port.isascii() and port.isdigit() else 0
+    return address.strip("[]"), int(port) if _PORT.fullmatch(port) else 0

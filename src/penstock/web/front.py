@@ -65,7 +65,7 @@ class Front:
         account = _account(scope)
         scope = believed(scope, trusted=self._resources.trusted_edge)
         scope["penstock.account"] = account
-        sending = _Sending(send, account)
+        sending = _Sending(send, account, scope, behind_edge=self._resources.trusted_edge)
         try:
             await self._answer(scope, receive, sending)
         except BrokenStreamError as error:
@@ -141,17 +141,31 @@ class Front:
 class _Sending:
     """Passes messages to the server, adds the request's own headers, and keeps the account."""
 
-    def __init__(self, send: Send, account: Account) -> None:
+    def __init__(self, send: Send, account: Account, scope: Scope, *, behind_edge: bool) -> None:
         self._send = send
         self._account = account
+        self._is_spelled_otherwise = scope["raw_path"] != scope["path"].encode()
+        self._behind_edge = behind_edge
         self.more: Mapping[str, str] = {}
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            added = [(name.encode(), value.encode()) for name, value in self.more.items()]
-            message = {**message, "headers": [*message["headers"], *added]}
+            message = {**message, "headers": self._completed(message["headers"])}
         await self._send(message)
         self._account.saw(message)
+
+    def _completed(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        if self._is_spelled_otherwise:
+            # Whoever takes a path's answers out of caches knows one spelling of it.
+            headers = [pair for pair in headers if pair[0] != b"cache-control"]
+            headers.append((b"cache-control", b"no-store"))
+        is_shared = any(
+            name == b"cache-control" and value.startswith(b"public") for name, value in headers
+        )
+        if is_shared and self._behind_edge:
+            # An edge would tell everybody what this client has left.
+            return headers
+        return headers + [(name.encode(), value.encode()) for name, value in self.more.items()]
 
 
 def _why_broken(error: BrokenStreamError) -> str | None:

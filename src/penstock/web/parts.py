@@ -24,7 +24,8 @@ class Part:
 def part_of(read: Read, *, length: int, media_type: str, ranges: AskedRanges | None) -> Part:
     """Cut the asked ranges out of a body; without any, the whole is sent.
 
-    Several ranges become multipart/byteranges. Raises RangeNotSatisfiableError.
+    Several ranges become multipart/byteranges, unless they are more than the whole, which is sent
+    then. Raises RangeNotSatisfiableError.
     """
     if ranges is None:
         return Part(
@@ -33,6 +34,9 @@ def part_of(read: Read, *, length: int, media_type: str, ranges: AskedRanges | N
             pieces=lambda: read(0, length),
         )
     fitting = within(ranges, length=length)
+    if sum(each.stop - each.start for each in fitting) > length:
+        # Ranges that overlap would make more of the body than there is (RFC 9110, 14.2).
+        return part_of(read, length=length, media_type=media_type, ranges=None)
     if len(fitting) == 1:
         only = fitting[0]
         return Part(

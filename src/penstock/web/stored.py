@@ -25,9 +25,10 @@ def stored_answer(
     """Answer with the stored object, or ranges of it; no row is read.
 
     What is too much for the connection can be had from the object's own place, if it has one: the
-    asker is sent there if they said that they follow (`_redirect=1`), and told of it if not.
+    asker is sent there if they said that they follow (`_redirect=1`), and told of it if not. That
+    place is open for five minutes, and no longer than a signed URL that it was asked for with.
 
-    Raises ResponseTooLargeError and RangeNotSatisfiableError.
+    Raises ResponseTooLargeError, RangeNotSatisfiableError and what `Blobs.link` raises.
     """
     file = shown.dataset.files[0]
     _refuse_if_too_large(shown, caps)
@@ -43,7 +44,9 @@ def stored_answer(
     part = part_of(read, length=file.size_bytes, media_type=shown.written.media_type, ranges=ranges)
     size = int(part.headers["content-length"])
     if caps.wire_bytes is not None and size > caps.wire_bytes:
-        link = resources.ports.blobs.link(file, file_name=shown.file_name, seconds=_LINK_SECONDS)
+        link = resources.ports.blobs.link(
+            file, file_name=shown.file_name, seconds=_link_seconds(resources, shown)
+        )
         if link is None or not shown.query.delivery.redirect:
             raise ResponseTooLargeError(
                 limit=caps.wire_bytes, estimated=size, unit="bytes", object_url=link
@@ -85,6 +88,14 @@ def stored_answer(
             rows=lambda: shown.dataset.rows if part.status == HTTPStatus.OK else None,
         ),
     )
+
+
+def _link_seconds(resources: Resources, shown: Representation) -> int:
+    claim = shown.query.claim
+    if claim is None:
+        return _LINK_SECONDS
+    # A claim that ended meanwhile was good when it was asked for; a URL is good for a second at least.
+    return max(1, min(_LINK_SECONDS, claim.expires - int(resources.now().timestamp())))
 
 
 def _refuse_if_too_large(shown: Representation, caps: Caps) -> None:

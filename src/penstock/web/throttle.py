@@ -1,5 +1,6 @@
 """The throttle: how many requests one key or one client address may make."""
 
+import ipaddress
 import math
 import time
 
@@ -11,12 +12,28 @@ from penstock.errors import RateLimitedError
 from penstock.web.identity import Asker, is_loopback
 
 _WINDOW_SECONDS = 60
+_IPV6_PREFIX = 64
+
+
+def network_of(address: str) -> str:
+    """Give what of a client's address is counted; a text that is no address is counted as it is."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    mapped = parsed.ipv4_mapped
+    if mapped is not None:
+        return str(mapped)
+    return str(ipaddress.ip_network((int(parsed), _IPV6_PREFIX), strict=False))
 
 
 class Throttle:
     """Counts requests within a moving minute, in this process; thread-safe.
 
-    A key and an address count on their own. Loopback addresses are not limited, keys are.
+    A key and an address count on their own; of IPv6 a network of 64 bits, which one client has as a
+    whole (RFC 6177). Loopback addresses are not limited, keys are.
     """
 
     def __init__(self, *, requests_per_minute: int) -> None:
@@ -29,7 +46,7 @@ class Throttle:
         allowed = self._default if own is None else own
         if allowed == 0 or (asker.key is None and is_loopback(asker.address)):
             return {}, None
-        who = f"key:{asker.key.prefix}" if asker.key else f"address:{asker.address}"
+        who = f"key:{asker.key.prefix}" if asker.key else f"address:{network_of(asker.address)}"
         limit = RateLimitItemPerMinute(allowed)
         is_within = self._windows.hit(limit, asker.tenant.id, who)
         remaining = self._windows.get_window_stats(limit, asker.tenant.id, who).remaining

@@ -69,8 +69,12 @@ def claimed_hosts_are_ignored(edge: Door, function: Door) -> None:
 
 
 def _counted(door: Door, headers: dict[str, str]) -> Answer:
-    answer = _fresh(door, headers)
-    require(answer.status == _OK, f"A request with {headers} was answered with {answer.status}.")
+    """Ask for what isn't there: an answer that caches keep doesn't tell how it was counted."""
+    answer = door.ask(f"/nothing-{secrets.token_hex(8)}.csv", headers)
+    require(
+        answer.status == _NOT_FOUND,
+        f"A request with {headers} was answered with {answer.status}.",
+    )
     return answer
 
 

@@ -47,6 +47,20 @@ class Secret:
             step=step,
         )
 
+    def put_pending(self, value: str, token: str) -> None:
+        """Give the secret a value that isn't current yet."""
+        self.client.put_secret_value(
+            SecretId=self.id,
+            ClientRequestToken=token,
+            SecretString=value,
+            VersionStages=["AWSPENDING"],
+        )
+
+    def versions(self) -> dict[str, list[str]]:
+        """The stages of each version."""
+        described = self.client.describe_secret(SecretId=self.id)
+        return dict(described["VersionIdsToStages"])
+
     def sent(self) -> str:
         """What the distribution sends."""
         config = self.cloudfront.get_distribution_config(Id=self.distribution_id)
@@ -165,6 +179,39 @@ def test_the_new_value_is_not_made_current_before_the_edge_sends_it(secret: Secr
     token = random.token_hex(16)
     secret.take("createSecret", token)
     with pytest.raises(SetupError, match="does not send"):
+        secret.take("testSecret", token)
+
+
+def test_a_rotation_that_is_set_up_and_not_begun_is_tested_with_what_is_sent_now(
+    secret: Secret,
+) -> None:
+    token = random.token_hex(16)
+    before = secret.versions()
+    secret.take("testSecret", token)
+    assert secret.sent() == "first"
+    assert secret.versions() == before
+
+
+def test_a_version_that_has_the_current_value_is_what_is_sent_now(secret: Secret) -> None:
+    token = random.token_hex(16)
+    secret.put_pending("first", token)
+    secret.take("testSecret", token)
+
+
+def test_setting_up_a_rotation_notices_a_distribution_that_sends_another_value(
+    secret: Secret,
+) -> None:
+    secret.client.put_secret_value(SecretId=secret.id, SecretString="second")
+    with pytest.raises(SetupError, match="does not send the current secret"):
+        secret.take("testSecret", random.token_hex(16))
+
+
+def test_a_rotation_whose_second_step_failed_does_not_pass_for_one_that_is_set_up(
+    secret: Secret,
+) -> None:
+    token = random.token_hex(16)
+    secret.put_pending("second", token)
+    with pytest.raises(SetupError, match="does not send the new secret"):
         secret.take("testSecret", token)
 
 

@@ -60,18 +60,15 @@ def test_a_key_is_stored_encrypted_and_its_id_can_stand_in_a_url(
     assert "secret" not in repr(key)
 
 
-def test_the_stacks_own_key_encrypts_where_one_is_given(
-    ssm: Watched, environment: str, clock: Clock
+def test_the_accounts_own_key_for_parameters_encrypts(
+    signing: SsmSigningKeys, ssm: Watched, environment: str
 ) -> None:
-    signing = SsmSigningKeys(
-        client=ssm.client, environment=environment, seconds=60, now=clock, key_id="alias/penstock"
-    )
     (key,) = signing.signing_keys("acme")
     filters = [
         {"Key": "Name", "Values": [f"/penstock/{environment}/tenants/acme/signing-keys/{key.id}"]}
     ]
     (described,) = ssm.client.describe_parameters(ParameterFilters=filters)["Parameters"]
-    assert described["KeyId"] == "alias/penstock"
+    assert described["KeyId"] == "alias/aws/ssm"
 
 
 def test_a_new_key_signs_once_every_process_knows_it(

@@ -7,8 +7,11 @@ import duckdb
 import pytest
 
 from penstock.reading.engine.database import Database
-from penstock.reading.engine.generations import OBJECTS_KEPT, Generations
+from penstock.reading.engine.generations import CHUNKS_KEPT, UNWEIGHED, Generations
 from penstock.reading.objects import StoredObject
+
+OBJECTS_KEPT = CHUNKS_KEPT // (UNWEIGHED + 20)
+"""Of those that nobody has weighed."""
 
 
 def objects(start: int, stop: int) -> list[str]:
@@ -80,9 +83,31 @@ def test_a_database_ends_with_its_last_query(generations: Generations) -> None:
     assert not is_open(one.database)
 
 
-def test_a_query_of_more_objects_than_are_kept_has_a_database(generations: Generations) -> None:
-    with generations.lent(objects(0, OBJECTS_KEPT + 1)) as first:
+def test_a_query_of_more_objects_than_are_kept_finds_its_database_again(
+    generations: Generations,
+) -> None:
+    many = objects(0, 3 * OBJECTS_KEPT)
+    with generations.lent(many) as first:
         assert is_open(first)
+    with generations.lent(many) as again:
+        assert again is first
+
+
+def test_objects_count_by_their_column_chunks(generations: Generations) -> None:
+    light, heavy = objects(0, 1000), objects(1000, 1005)
+    for location in light:
+        generations.weigh(location, chunks=30)
+    for location in heavy:
+        generations.weigh(location, chunks=12_000)
+    with generations.lent(light) as first:
+        pass
+    with generations.lent(heavy[:1]) as second:
+        assert second is not first
+    for location in heavy[:4]:
+        with generations.lent([location]) as database:
+            assert database is second
+    with generations.lent(heavy[4:]) as third:
+        assert third is not second
 
 
 def test_the_end_ends_all(generations: Generations) -> None:

@@ -1,7 +1,8 @@
 """Generations: a database gives way to a new one once it has seen so many objects.
 
 What the engine knows of an object (its footer, its size, the secret that opens it) it keeps for as
-long as its database lives, and counts a quarter of it towards its memory.
+long as its database lives, and counts a part of it towards its memory: a quarter or a sixth. Nearly
+all of it are the footer's column chunks, of which there is one for each column and row group.
 """
 
 import threading
@@ -12,9 +13,16 @@ from dataclasses import dataclass, field
 from penstock.reading.engine.database import Database
 from penstock.reading.objects import is_object
 
-OBJECTS_KEPT = 256
-"""A footer of 20 row groups and ten columns takes up 180 KB: 45 MB in all. A new database takes
-about 0.1 s, and the old one stays until its last query has ended."""
+CHUNKS_KEPT = 60_000
+"""Column chunks, at 900 bytes each: 54 MB. A new database takes about 0.1 s, and the old one stays
+until its last query has ended."""
+
+UNWEIGHED = 1000
+"""Chunks of an object of which it isn't known yet."""
+
+_BESIDES = 20
+"""What an object's size and secret take up, in chunks."""
+_WEIGHTS_KEPT = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -36,14 +44,27 @@ class Generations:
         self._make = make
         self._made = 1
         self._open = [Generation(make(0))]
+        self._weights: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    def weigh(self, location: str, *, chunks: int) -> None:
+        """Tell how many column chunks an object has; of the 10,000 told last it is remembered."""
+        if not is_object(location):
+            return
+        with self._lock:
+            self._weights.pop(location, None)
+            self._weights[location] = chunks
+            if len(self._weights) > _WEIGHTS_KEPT:
+                del self._weights[next(iter(self._weights))]
 
     def take(self, locations: Sequence[str]) -> Generation:
         """Lend the newest database to a query that reads these locations."""
         objects = {location for location in locations if is_object(location)}
         with self._lock:
             newest = self._open[-1]
-            if newest.seen and len(newest.seen | objects) > OBJECTS_KEPT:
+            # A query of more than is kept would otherwise have a database of its own each time.
+            is_more = bool(newest.seen and objects - newest.seen)
+            if is_more and self._weight(newest.seen | objects) > CHUNKS_KEPT:
                 newest = Generation(self._make(self._made))
                 self._made += 1
                 self._open.append(newest)
@@ -73,6 +94,9 @@ class Generations:
             for generation in self._open:
                 generation.database.close()
             self._open.clear()
+
+    def _weight(self, locations: set[str]) -> int:
+        return sum(self._weights.get(each, UNWEIGHED) + _BESIDES for each in locations)
 
     def _end_unused(self) -> None:
         for generation in self._open[:-1]:

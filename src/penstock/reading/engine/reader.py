@@ -22,7 +22,7 @@ class Engine:
 
     With an `object_store`, objects below its prefixes can be read as well, each as the one content
     that its location names (reading/objects.py): a read of another content fails, whenever it is
-    noticed. What is known of the last 256 of them is kept beside `memory_bytes`.
+    noticed. What is known of them is kept beside `memory_bytes`, up to about 54 MB.
 
     Thread-safe: each query runs on a connection of its own; `queries` of them are kept ready, and
     more are made when they are needed. Memory is bounded by `memory_bytes` for all
@@ -78,6 +78,10 @@ class Engine:
             Column(name=name, kind=kind_of(type_name), type_name=type_name)
             for name, type_name, *_ in described
         )
+
+    def weigh(self, location: str, *, chunks: int) -> None:
+        """Tell how many column chunks a file has: what the engine keeps of an object weighs so."""
+        self._databases.weigh(location, chunks=chunks)
 
     def rows(
         self,

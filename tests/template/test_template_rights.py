@@ -1,0 +1,192 @@
+"""Rights are what the code asks AWS for: each right has a call, and each call has a right."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from tests.template.policies import actions_of
+from tests.template.templates import ROOT, Template, expanded
+
+AWS = ROOT / "src" / "penstock" / "aws"
+SERVICES = ("cloudfront", "dynamodb", "s3", "secretsmanager", "ssm")
+PRESIGNING = "generate_presigned_url"
+
+OTHER_NAMES = {"s3:HeadObject": "s3:GetObject", "s3:ListObjectsV2": "s3:ListBucket"}
+"""Operations whose right is called otherwise (Service Authorization Reference, Amazon S3)."""
+
+COMMANDS = {
+    "DynamoKeys._added": "penstock keys add",
+    "DynamoKeys.list": "penstock keys list",
+    "DynamoKeys.revoke": "penstock keys revoke",
+    "Parameters.delete": "penstock tenants remove",
+    "Parameters.put": "penstock tenants add",
+}
+"""Whose calls have the rights of who runs a command: no function makes them."""
+
+_LOGGING = "the managed runtime and Lambda log in the function's name"
+_TRACING = "Lambda writes traces in the function's name"
+_DECRYPTING = "the services decrypt in the name of who asks them"
+
+FUNCTIONS = {
+    "DownloadFunction": ("DownloadRole", "AnsweringPolicy"),
+    "ApiFunction": ("ApiRole", "AnsweringPolicy"),
+    "RotateOriginSecretFunction": ("RotationRole", "RotationSeesTheFirewall"),
+}
+"""Where the rights of each function stand."""
+
+NOT_CALLED = {
+    "logs:CreateLogStream": _LOGGING,
+    "logs:PutLogEvents": _LOGGING,
+    "xray:PutTelemetryRecords": _TRACING,
+    "xray:PutTraceSegments": _TRACING,
+    "kms:Decrypt": _DECRYPTING,
+}
+NOT_CALLED_BY_ROTATION = {
+    **NOT_CALLED,
+    "kms:GenerateDataKey": "Secrets Manager encrypts in the name of who gives a value",
+    "wafv2:GetWebACL": "CloudFront looks whether who changes a distribution may read its web ACL",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation that the code asks for, and where: the module, and `Class.method`."""
+
+    module: str
+    place: str
+    action: str
+
+
+@cache
+def operations() -> dict[str, str]:
+    """Give each operation of the services by the name that botocore's clients have for it."""
+    session = botocore.session.get_session()
+    found: dict[str, str] = {}
+    for service in SERVICES:
+        for operation in session.get_service_model(service).operation_names:
+            name = f"{service}:{operation}"
+            found[xform_name(operation)] = OTHER_NAMES.get(name, name)
+    return found
+
+
+def methods(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Give each function of a module, and each method of its classes, with its name."""
+    for each in tree.body:
+        if isinstance(each, ast.ClassDef):
+            for inner in each.body:
+                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{each.name}.{inner.name}", inner
+        elif isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield each.name, each
+
+
+def operation_names(node: ast.AST) -> Iterator[str]:
+    """Give the names of operations that a piece of code calls, or signs URLs for."""
+    for call in ast.walk(node):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+            continue
+        if call.func.attr == PRESIGNING:
+            texts = (
+                each.value for each in ast.walk(call.args[0]) if isinstance(each, ast.Constant)
+            )
+            yield from (each for each in texts if isinstance(each, str) and each in operations())
+        elif call.func.attr in operations():
+            yield call.func.attr
+
+
+@cache
+def calls() -> tuple[Call, ...]:
+    return tuple(
+        Call(path.stem, place, operations()[name])
+        for path in sorted(AWS.rglob("*.py"))
+        for place, node in methods(ast.parse(path.read_text(encoding="utf-8")))
+        for name in operation_names(node)
+    )
+
+
+def called_by(function: str) -> set[str]:
+    """Give the rights that a function's code needs."""
+    if function == "RotateOriginSecretFunction":
+        return {call.action for call in calls() if call.module == "rotation"}
+    apart = {"rotation"} if function == "ApiFunction" else {"rotation", "origin"}
+    return {
+        call.action for call in calls() if call.module not in apart and call.place not in COMMANDS
+    }
+
+
+@pytest.fixture(scope="module")
+def stack() -> Template:
+    return expanded("template.yaml")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_the_rights_to_what_its_code_calls_and_no_others(
+    stack: Template, function: str
+) -> None:
+    rotates = function == "RotateOriginSecretFunction"
+    reasons = NOT_CALLED_BY_ROTATION if rotates else NOT_CALLED
+    called = called_by(function)
+    assert called.isdisjoint(reasons)
+    assert actions_of(stack, *FUNCTIONS[function]) == called | set(reasons)
+
+
+def test_rights_of_a_function_stand_where_they_are_looked_for(stack: Template) -> None:
+    for function, owners in FUNCTIONS.items():
+        (role,) = (name for name in owners if name.endswith("Role"))
+        assert stack["Resources"][function]["Properties"]["Role"] == {"Fn::GetAtt": [role, "Arn"]}
+        attached = stack["Resources"][role]["Properties"].get("ManagedPolicyArns", [])
+        assert [{"Ref": name} for name in owners if name.endswith("Policy")] == attached
+        beside = {
+            name
+            for name, resource in stack["Resources"].items()
+            if resource["Type"] == "AWS::IAM::RolePolicy"
+            and resource["Properties"]["RoleName"] == {"Ref": role}
+        }
+        assert beside <= set(owners)
+
+
+def test_whatever_a_client_is_asked_for_is_an_operation() -> None:
+    """Else a call of a service that isn't listed here would be overlooked."""
+    for path in AWS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                asked = ast.unparse(node.func.value)
+                if asked.rpartition(".")[2] in {"_client", "cloudfront"}:
+                    name = node.func.attr
+                    assert name in operations() or name == PRESIGNING, (path.name, name)
+
+
+def test_clients_are_made_of_no_other_service() -> None:
+    named = set()
+    for path in AWS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"clients.of", "client_of"}:
+                named |= {each.value for each in node.args if isinstance(each, ast.Constant)}
+    assert named
+    assert named <= set(SERVICES)
+
+
+def test_commands_that_are_listed_are_there() -> None:
+    assert {call.place for call in calls()} >= set(COMMANDS)
+
+
+def test_a_call_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        "def looked(client):\n"
+        "    with busy():\n"
+        "        return [client.get_item(Key=1) for _ in range(2)]\n"
+        "class A:\n"
+        "    async def link(self, method):\n"
+        '        return self.c.generate_presigned_url("get_object" if method else "head_object")\n'
+    )
+    found = {
+        place: [operations()[name] for name in operation_names(node)]
+        for place, node in methods(ast.parse(module.read_text()))
+    }
+    assert found == {"looked": ["dynamodb:GetItem"], "A.link": ["s3:GetObject", "s3:GetObject"]}
