@@ -1,6 +1,7 @@
 """Downloads: `/{dataset}.{format}?{query}` as an answer."""
 
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -48,6 +49,7 @@ def download(resources: Resources, asked: Asked, *, allowance: Allowance) -> Ans
     caps = _caps(resources, asked)
     if shown.is_stored:
         return stored_answer(resources, asked, shown, caps=caps, allowance=allowance)
+    whole = resources.errands.submit(_known_whole, resources, shown)
     refuse_if_too_large(
         resources.reader,
         opened.dataset,
@@ -65,7 +67,13 @@ def download(resources: Resources, asked: Asked, *, allowance: Allowance) -> Ans
         text=text_types(opened.written),
         allowance=allowance,
     )
-    return _Made(resources, asked, opened, shown, caps, allowance, page).answer()
+    return _Made(resources, asked, opened, shown, caps, allowance, page, whole).answer()
+
+
+def _known_whole(resources: Resources, shown: Representation) -> Whole | None:
+    if not shown.is_reproducible:
+        return None
+    return known_whole(resources.ports.receipts, shown)
 
 
 def _caps(resources: Resources, asked: Asked) -> Caps:
@@ -85,6 +93,7 @@ class _Made:
     caps: Caps
     allowance: Allowance
     page: HeldPage | None
+    known: Future[Whole | None]
     ranges: AskedRanges | None = field(init=False, default=None)
     following: Position | None = field(init=False, default=None)
 
@@ -100,7 +109,7 @@ class _Made:
         if spool is not None:
             return self._from_spool(spool)
         self.ranges = self._asked_ranges()
-        whole = self._known_whole()
+        whole = self.known.result()
         needs_length = (
             self.asked.is_http10
             or self.ranges is not None
@@ -141,11 +150,6 @@ class _Made:
         ):
             return None
         return parse_ranges(self.asked.headers.get("range"))
-
-    def _known_whole(self) -> Whole | None:
-        if not self.shown.is_reproducible:
-            return None
-        return known_whole(self.resources.ports.receipts, self.shown)
 
     def _making(self) -> Making:
         return making_of(

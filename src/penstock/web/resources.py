@@ -1,6 +1,7 @@
 """What every request of this process shares."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,11 +18,13 @@ class Resources:
 
     Sizes are bytes. `basic_keys` lets a key travel as a Basic password; `trusted_edge` believes
     what an edge in front says of hosts and addresses. `keep` is called with each request's account.
+    `errands` runs short look-ups beside a request.
     """
 
     ports: Ports
     reader: Reader
     spools: Spools
+    errands: Executor
     now: Callable[[], datetime]
     limits: QueryLimits
     query_seconds: float

@@ -94,7 +94,7 @@ def _link_seconds(resources: Resources, shown: Representation) -> int:
     claim = shown.query.claim
     if claim is None:
         return _LINK_SECONDS
-    # A claim that ended meanwhile was good when it was asked for; a URL is good for a second at least.
+    # One that ended meanwhile was good when it was asked for; a URL is good for a second at least.
     return max(1, min(_LINK_SECONDS, claim.expires - int(resources.now().timestamp())))
 
 

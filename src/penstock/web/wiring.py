@@ -1,6 +1,7 @@
 """Wiring: settings, ports and an engine become what every request of this process shares."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from penstock.web.resources import Resources
 from penstock.web.spools import Spools
 
 _SPOOLS_KEPT = 4
+_ERRANDS = 8
 
 
 def utc_now() -> datetime:
@@ -42,6 +44,7 @@ def wired(
     with ExitStack() as stack:
         workers = Workers(threads=settings.encode_threads)
         stack.callback(workers.close)
+        errands = stack.enter_context(ThreadPoolExecutor(_ERRANDS, thread_name_prefix="errand"))
         spools = Spools(
             folder=scratch,
             most_bytes=settings.spool_bytes,
@@ -62,6 +65,7 @@ def wired(
                 batch_rows=settings.batch_rows,
             ),
             spools=spools,
+            errands=errands,
             now=now,
             limits=QueryLimits(filters=settings.filters, default_limit=settings.limit_rows),
             query_seconds=settings.query_seconds,
