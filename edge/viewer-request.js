@@ -2,7 +2,6 @@
 // believe x-tenant-host and x-accept-zstd, so both are always set anew here; and whatever stands in
 // the cache key is spelled one way. Time is short: long lists are left for the origin to refuse.
 
-const TRACKERS = ['fbclid', 'gclid'];
 const MOST_PAIRS = 100;
 const MOST_WEIGHTS = 40;
 
@@ -47,8 +46,8 @@ function bareHost(host) {
   return host.toLowerCase().replace(/:[0-9]*$/, '').replace(/\.$/, '');
 }
 
-// What advertisers append goes. Keys are put in order, which changes no answer; values of one key
-// stay in theirs, and every pair that is kept stays as it was written.
+// Keys are put in order, which changes no answer; values of one key stay in theirs, and every pair
+// stays as it was written. No key is dropped: whatever it is called, it may be a column's name.
 function comparable(raw) {
   const pairs = raw.split('&');
   if (pairs.length > MOST_PAIRS) {
@@ -56,7 +55,7 @@ function comparable(raw) {
   }
   return pairs
     .map((pair, place) => ({ key: keyOf(pair), pair: pair, place: place }))
-    .filter((one) => one.pair && !isTracker(one.key))
+    .filter((one) => one.pair)
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.place - b.place))
     .map((one) => one.pair)
     .join('&');
@@ -69,10 +68,6 @@ function keyOf(pair) {
   } catch (error) {
     return key; // the origin says what is wrong with it
   }
-}
-
-function isTracker(key) {
-  return key.startsWith('utm_') || TRACKERS.includes(key);
 }
 
 // HTML is asked for by its name, and JSON isn't liked better.

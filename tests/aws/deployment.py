@@ -20,7 +20,7 @@ TEMPLATE = ROOT / "template.yaml"
 PARAMETERS = {
     "AccessLogDays": "1",
     "DataEvents": "false",
-    # Its rate rule would end the check that sends many requests; another one stands in its place.
+    # Its rate rules would end the check that sends many requests; one without stands in its place.
     "Firewall": "false",
     "LogRetentionDays": "7",
     "Rollout": "AllAtOnce",

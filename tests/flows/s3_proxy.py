@@ -50,7 +50,11 @@ class Proxy:
     endpoint: str
     choose: Callable[[Request], Fault | None] = lambda _: None
     before: Callable[[Request], None] = lambda _: None
-    """Called before a request is passed on."""
+    """Called before a request is passed on, one request at a time."""
+    held: Callable[[Request], None] = lambda _: None
+    """Called after that, beside other requests: it may wait for them."""
+    answered: Callable[[Request], None] = lambda _: None
+    """Called when a request's answer is sent."""
     seen: list[Request] = field(default_factory=list)
     struck: int = 0
 
@@ -72,7 +76,7 @@ class Proxy:
     def clear(self) -> None:
         """Let everything go well; forget what was seen."""
         self.choose = lambda _: None
-        self.before = lambda _: None
+        self.before = self.held = self.answered = lambda _: None
         self.seen.clear()
 
 
@@ -111,6 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
             running.seen.append(request)
             fault = running.choose(request)
             running.before(request)
+        running.held(request)
+        self._respond(fault)
+        running.answered(request)
+
+    def _respond(self, fault: Fault | None) -> None:
         if fault in ("500", "503", "403"):
             self._answer(int(fault), [("Content-Length", str(len(_SLOW_DOWN)))], _SLOW_DOWN)
         elif fault == "reset":

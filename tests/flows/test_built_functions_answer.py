@@ -22,11 +22,12 @@ from penstock.aws.invoke.prelude import parse_prelude
 _SECONDS = 30
 
 _HANDLE = """
-import importlib, json
+import importlib, json, types
+context = types.SimpleNamespace(aws_request_id="8f5c")
 module, _, name = sys.argv[1].rpartition(".")
 handler = getattr(importlib.import_module(module), name)
 for event in map(json.loads, sys.argv[2:]):
-    print(json.dumps(handler(event, None)))
+    print(json.dumps(handler(event, context)))
 """
 
 

@@ -62,7 +62,9 @@ def test_errors_are_counted_in_percent_of_what_was_asked(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "function"), [("download-errors", "DownloadFunction"), ("api-errors", "ApiFunction")]
 )
-def test_a_500_that_was_sent_whole_counts_as_an_error(name: str, function: str) -> None:
+def test_a_500_that_nobody_foresaw_counts_though_it_was_sent_whole(
+    name: str, function: str
+) -> None:
     """Lambda takes such an answer for a success, and so would a rollout."""
     metrics = {
         each["Id"]: each["MetricStat"]["Metric"]

@@ -1,12 +1,17 @@
 """The edge: what is cached by what, what origins are told, and what nobody can forge or share."""
 
+import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.template.templates import ROOT, Template, expanded, resources
 
 from penstock.aws.origin import SECRET_HEADER
+from penstock.model.key import new_key, split_token
 
 MOST_HEADERS = 10
 """Of a cache policy or an origin-request policy: CloudFront's quotas."""
@@ -188,16 +193,71 @@ def test_access_logs_of_the_edge_hold_no_query_cookie_or_referrer() -> None:
     assert not fields & {"cs-uri-query", "cs(Cookie)", "cs(Referer)"}
 
 
-def test_the_firewall_counts_anonymous_callers_and_lets_any_query_through() -> None:
-    firewall = expanded("edge/firewall.yaml")
-    (acl,) = resources(firewall, "AWS::WAFv2::WebACL").values()
-    rules = {rule["Name"]: rule for rule in acl["Rules"]}
-    rate = rules["anonymous-callers"]["Statement"]["RateBasedStatement"]
+@pytest.fixture(scope="module")
+def rules() -> dict[str, Template]:
+    (acl,) = resources(expanded("edge/firewall.yaml"), "AWS::WAFv2::WebACL").values()
+    assert len({rule["Priority"] for rule in acl["Rules"]}) == len(acl["Rules"])
+    return {rule["Name"]: rule for rule in acl["Rules"]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameter"),
+    [
+        ("anonymous-callers", "AnonymousRequestsPerMinute"),
+        ("all-callers", "AddressRequestsPerMinute"),
+    ],
+)
+def test_the_firewall_holds_addresses_to_a_rate_and_tells_them(
+    rules: dict[str, Template], rule: str, parameter: str
+) -> None:
+    rate = rules[rule]["Statement"]["RateBasedStatement"]
     assert rate["AggregateKeyType"] == "IP"
-    assert rate["Limit"] == {"Ref": "AnonymousRequestsPerMinute"}
+    assert rate["Limit"] == {"Ref": parameter}
     assert rate["EvaluationWindowSec"] == 60
-    with_key = rate["ScopeDownStatement"]["NotStatement"]["Statement"]["SizeConstraintStatement"]
+    (acl,) = resources(expanded("edge/firewall.yaml"), "AWS::WAFv2::WebACL").values()
+    answer = rules[rule]["Action"]["Block"]["CustomResponse"]
+    assert answer["ResponseCode"] == 429
+    body = json.loads(acl["CustomResponseBodies"][answer["CustomResponseBodyKey"]]["Content"])
+    assert (body["type"], body["status"]) == ("urn:penstock:problem:rate-limited", 429)
+    for name in ("template.yaml", "edge/firewall.yaml"):
+        parameters = expanded(name)["Parameters"]
+        anonymous = parameters["AnonymousRequestsPerMinute"]["Default"]
+        assert parameters["AddressRequestsPerMinute"]["Default"] > anonymous
+
+
+def test_the_firewall_counts_every_request_of_an_address(rules: dict[str, Template]) -> None:
+    rate = rules["all-callers"]["Statement"]["RateBasedStatement"]
+    assert "ScopeDownStatement" not in rate, "keys that are made up would get around it"
+
+
+def has_a_keys_form(token: str, rules: dict[str, Template]) -> bool:
+    """Whether the firewall takes who sends this text for more than an anonymous caller."""
+    rate = rules["anonymous-callers"]["Statement"]["RateBasedStatement"]
+    with_key = rate["ScopeDownStatement"]["NotStatement"]["Statement"]["RegexMatchStatement"]
     assert with_key["FieldToMatch"] == {"SingleHeader": {"Name": "x-api-key"}}
+    assert with_key["TextTransformations"] == [{"Priority": 0, "Type": "NONE"}]
+    return re.search(with_key["RegexString"], token) is not None
+
+
+def test_a_key_that_was_made_is_one_for_the_firewall(rules: dict[str, Template]) -> None:
+    now = datetime.now(UTC)
+    for _ in range(100):
+        _, token = new_key(tenant="acme", user="ada", role="reader", created=now)
+        assert has_a_keys_form(token, rules)
+
+
+@given(
+    st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]))
+    | st.from_regex(r"(x|pk_)?[a-z0-9]{7,9}_[A-Za-z0-9_-]{42,44}[ ,;]?", fullmatch=True)
+)
+def test_the_firewall_and_the_app_agree_on_a_keys_form(
+    rules: dict[str, Template], token: str
+) -> None:
+    assert has_a_keys_form(token, rules) is (split_token(token) is not None)
+
+
+def test_the_firewall_lets_any_query_through_and_logs_none(rules: dict[str, Template]) -> None:
+    firewall = expanded("edge/firewall.yaml")
     common = rules["common"]["Statement"]["ManagedRuleGroupStatement"]
     counted = {each["Name"] for each in common["RuleActionOverrides"]}
     assert "SizeRestrictions_QUERYSTRING" in counted, "a query may have 8 KiB"

@@ -81,6 +81,7 @@ def test_a_function_that_answers_may_do_this_and_nothing_else(stack: Template) -
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "s3:GetObject",
+        "s3:GetObjectVersion",
         "s3:ListBucket",
         "ssm:GetParameter",
         "ssm:GetParametersByPath",

@@ -53,8 +53,8 @@ def public_headers(*, private: bool) -> dict[str, str]:
 def cache_control(*, private: bool, whole: bool) -> str:
     """Say who may keep an answer: a browser for a minute, an edge for longer, nobody a private one.
 
-    A whole dataset may stay at the edge for an hour, since a publish invalidates its paths there; a
-    filtered one for five minutes.
+    A whole dataset may stay at the edge for an hour, a filtered one for five minutes, where nobody
+    invalidates them there.
     """
     if private:
         return "private, no-store"

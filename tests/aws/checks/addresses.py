@@ -95,5 +95,9 @@ def _used(answer: Answer) -> int:
 
 
 def _unused_address() -> str:
-    """Make an address that no request had (RFC 3849: for documentation alone)."""
-    return f"[2001:db8::{secrets.randbelow(0xFFFF):x}:{secrets.randbelow(0xFFFF):x}]:4711"
+    """Make an address in a network of 64 bits that no request came from, since that is counted.
+
+    RFC 3849: for documentation alone.
+    """
+    network = f"{secrets.randbelow(0x10000):x}:{secrets.randbelow(0x10000):x}"
+    return f"[2001:db8:{network}::1]:4711"

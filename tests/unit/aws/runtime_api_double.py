@@ -43,8 +43,9 @@ class Answer:
 
 
 class RuntimeApiDouble:
-    """`leaves_after` closes a stream's connection once it has brought so many bytes, `stops_after`
-    reads no further, and `refuses` answers a stream's end with 413.
+    """`events` are handed out as JSON, bytes as they are. `leaves_after` closes a stream's
+    connection once it has brought so many bytes, `stops_after` reads no further, and `refuses`
+    answers a stream's end with 413.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class RuntimeApiDouble:
         stops_after: int | None = None,
         refuses: bool = False,
     ) -> None:
-        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.events: asyncio.Queue[dict[str, Any] | bytes] = asyncio.Queue()
         self.seconds = 30.0
         self.answers: list[Answer] = []
         self._stopped = asyncio.Event()
@@ -116,7 +117,8 @@ class RuntimeApiDouble:
             status = 413 if self._refuses and answer.path.endswith("/response") else 202
             response = h11.Response(status_code=status, headers=[("content-length", "0")])
             return (state.send(response) or b"") + (state.send(h11.EndOfMessage()) or b"")
-        body = json.dumps(await self.events.get()).encode()
+        event = await self.events.get()
+        body = event if isinstance(event, bytes) else json.dumps(event).encode()
         self._given += 1
         deadline = int((time.time() + self.seconds) * 1000)
         headers = [

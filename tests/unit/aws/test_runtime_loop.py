@@ -75,6 +75,37 @@ def test_it_composes_once_and_answers_until_it_is_stopped(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    "event",
+    [b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}", b"9" * 5000, b"{", b"\xff", b""],
+    ids=["nested", "many digits", "half", "no text", "nothing"],
+)
+def test_an_event_that_can_not_be_read_fails_alone(
+    monkeypatch: pytest.MonkeyPatch, event: bytes
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "")
+    traces: list[str] = []
+
+    async def serve() -> int:
+        done = asyncio.Event()
+        double = RuntimeApiDouble()
+        async with double.serving() as api:
+            running = asyncio.create_task(run(Composed(answering(traces, done.set)), api))
+            await double.events.put(event)
+            await double.events.put(event_of("/area.csv"))
+            await done.wait()
+            running.cancel()
+            await asyncio.wait([running])
+        failed, answered = double.answers
+        assert failed.path == "/2018-06-01/runtime/invocation/request-1/error"
+        assert failed.headers["lambda-runtime-function-error-type"] == "Penstock.Unreadable"
+        assert answered.content == b"whole"
+        return 0
+
+    bounded(serve())
+    assert traces == ["Root=1-2"]
+
+
+@pytest.mark.parametrize(
     ("error", "said"),
     [
         (SetupError("There is no bucket."), "There is no bucket."),

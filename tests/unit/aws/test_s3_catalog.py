@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.flows.s3_proxy import proxy
+from tests.flows.s3_proxy import Proxy, Request, proxy
 from tests.moving_clock import START, Clock
 from tests.reading_parts import minute, reader_over
 from tests.s3_parts import emptied_bucket, s3_client, store_of
@@ -35,6 +36,7 @@ from penstock.reading.scan import Reader, scan
 
 BUCKET = "s3-catalog"
 FOLDER = "acme/datasets/"
+PATIENCE_SECONDS = 30
 AREAS = pa.table({"reference": ["a", "b", "c"], "entity": [1, 2, 3]})
 
 
@@ -287,6 +289,176 @@ def test_what_is_private_is_asked_each_time(client: Any, catalog: S3Catalog) -> 
     assert catalog.dataset("acme", "area").private
     client.delete_object(Bucket=BUCKET, Key="acme/private.txt")
     assert not catalog.dataset("acme", "area").private
+
+
+@pytest.fixture
+def between(s3_server: StandIn) -> Iterator[Proxy]:
+    with proxy(s3_server.endpoint) as running:
+        yield running
+
+
+@pytest.fixture
+def far(between: Proxy, client: Any, reader: Reader, clock: Clock) -> Iterator[S3Catalog]:
+    """A catalog behind the proxy, of the same bucket."""
+    assert client
+    catalog = S3Catalog(
+        client=s3_client(between.endpoint), bucket=BUCKET, engine=reader.engine, now=clock
+    )
+    yield catalog
+    catalog.close()
+
+
+class Meanwhile:
+    """Holds the next request that is `held` until one that is `first` was answered, and then does
+    something in between.
+    """
+
+    def __init__(
+        self,
+        between: Proxy,
+        *,
+        first: Callable[[Request], bool],
+        held: Callable[[Request], bool],
+        does: Callable[[], None],
+    ) -> None:
+        answered, done = threading.Event(), threading.Event()
+
+        def hold(request: Request) -> None:
+            if held(request) and not done.is_set():
+                assert answered.wait(PATIENCE_SECONDS)
+                done.set()
+                does()
+
+        def note(request: Request) -> None:
+            if first(request):
+                answered.set()
+
+        between.held, between.answered = hold, note
+        self.done = done
+
+
+def is_private_list(request: Request) -> bool:
+    return request.path.partition("?")[0].endswith("/private.txt")
+
+
+def is_look(request: Request) -> bool:
+    return request.method == "HEAD" and "area.parquet" in request.path
+
+
+def is_listing(request: Request) -> bool:
+    return "list-type=2" in request.path
+
+
+def is_current(request: Request) -> bool:
+    return request.method == "GET" and "/current" in request.path
+
+
+@pytest.mark.parametrize("held", [is_look, is_listing])
+def test_what_is_private_when_it_comes_is_private_to_who_asked_before(
+    client: Any,
+    between: Proxy,
+    far: S3Catalog,
+    clock: Clock,
+    held: Callable[[Request], bool],
+) -> None:
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    assert not far.dataset("acme", "area").private
+    if held is is_listing:
+        clock.time += timedelta(seconds=61)
+
+    def publish_privately() -> None:
+        put(client, "acme/private.txt", b"area\n")
+        put(client, f"{FOLDER}area.parquet", AREAS.slice(1))
+
+    meanwhile = Meanwhile(between, first=is_private_list, held=held, does=publish_privately)
+    found = far.dataset("acme", "area")
+    assert meanwhile.done.is_set()
+    assert (found.rows, found.private) == (2, True)
+
+
+@pytest.mark.parametrize("ask", ["dataset", "entries"])
+def test_a_first_content_that_comes_as_a_private_one_is_private_to_who_asked_before(
+    client: Any, between: Proxy, far: S3Catalog, ask: str
+) -> None:
+    def publish_privately() -> None:
+        put(client, "acme/private.txt", b"area\n")
+        put(client, f"{FOLDER}area.parquet", AREAS)
+
+    meanwhile = Meanwhile(between, first=is_private_list, held=is_listing, does=publish_privately)
+    found = far.dataset("acme", "area") if ask == "dataset" else far.entries("acme")[0]
+    assert meanwhile.done.is_set()
+    assert (found.rows, found.private) == (3, True)
+
+
+@pytest.mark.parametrize("ask", ["dataset", "entries"])
+def test_a_version_that_comes_as_a_private_one_is_private_to_who_asked_before(
+    client: Any, between: Proxy, far: S3Catalog, tmp_path: Path, ask: str
+) -> None:
+    put_version(client, tmp_path / "v", "first", AREAS)
+    assert not far.dataset("acme", "area").private
+
+    def publish_privately() -> None:
+        put(client, "acme/private.txt", b"area\n")
+        put_version(client, tmp_path / "v", "second", AREAS.slice(1))
+
+    meanwhile = Meanwhile(between, first=is_private_list, held=is_current, does=publish_privately)
+    found = far.dataset("acme", "area") if ask == "dataset" else far.entries("acme")[0]
+    assert (found.version, found.private) == ("second", True)
+    assert meanwhile.done.is_set()
+
+
+def test_what_was_private_is_not_told_to_who_asks_while_its_successor_is_made_public(
+    client: Any, between: Proxy, far: S3Catalog
+) -> None:
+    put(client, "acme/private.txt", b"area\n")
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    assert far.dataset("acme", "area").private
+
+    def publish() -> None:
+        put(client, f"{FOLDER}area.parquet", AREAS.slice(1))
+        client.delete_object(Bucket=BUCKET, Key="acme/private.txt")
+
+    meanwhile = Meanwhile(between, first=is_look, held=is_private_list, does=publish)
+    found = far.dataset("acme", "area")
+    assert meanwhile.done.is_set()
+    assert (found.rows, found.private) == (2, False)
+
+
+def test_a_content_that_was_public_needs_no_second_look(
+    client: Any, between: Proxy, far: S3Catalog, clock: Clock
+) -> None:
+    def asked() -> list[str]:
+        between.seen.clear()
+        far.dataset("acme", "area")
+        return [each.method for each in between.seen if is_private_list(each)]
+
+    put(client, f"{FOLDER}area.parquet", AREAS)
+    assert asked() == ["GET", "GET"]
+    assert asked() == ["GET"]
+    clock.time += timedelta(seconds=61)
+    assert asked() == ["GET"]
+    put(client, f"{FOLDER}area.parquet", AREAS.slice(1))
+    assert asked() == ["GET", "GET"]
+    put(client, "acme/private.txt", b"area\n")
+    assert asked() == ["GET"]
+
+
+def test_names_cost_a_look_at_each_folder_and_then_nothing_for_a_while(
+    client: Any, between: Proxy, far: S3Catalog, clock: Clock, tmp_path: Path
+) -> None:
+    put_version(client, tmp_path / "v", "first", AREAS)
+    put(client, f"{FOLDER}other/readme.txt", b"no versions")
+    put(client, f"{FOLDER}river.parquet", b"no table")
+    put(client, f"{FOLDER}_odd.parquet", AREAS)
+    assert far.names("acme") == ["area", "river"]
+    looks = {each.path.partition("?")[0] for each in between.seen if each.method == "HEAD"}
+    assert looks == {f"/{BUCKET}/{FOLDER}{name}/current" for name in ("area", "other")}
+    between.clear()
+    put(client, f"{FOLDER}sea.parquet", AREAS)
+    assert far.names("acme") == ["area", "river"]
+    assert between.seen == []
+    clock.time += timedelta(seconds=61)
+    assert far.names("acme") == ["area", "river", "sea"]
 
 
 def test_another_object_may_give_a_dataset_when_the_first_is_gone(

@@ -62,6 +62,15 @@ def is_known(tenants: SsmTenants, host: str) -> bool:
     return True
 
 
+def is_closed(tenants: SsmTenants, host: str) -> bool:
+    """Whether nobody is served, and nobody is told that there is no such host."""
+    try:
+        tenants.by_host(host)
+    except BusyError as error:
+        return error.retry_after_seconds > 0
+    return False
+
+
 def test_a_host_costs_two_calls_and_then_none_for_its_time(
     tenants: SsmTenants, ssm: Watched, clock: Clock
 ) -> None:
@@ -130,11 +139,13 @@ def test_a_failing_store_leaves_what_is_remembered_and_nothing_else(
     tenants: SsmTenants, ssm: Watched, clock: Clock
 ) -> None:
     tenants.by_host("acme.example")
+    assert not is_known(tenants, "nobody.example")
     ssm.fails = lambda _: "ThrottlingException"
     assert tenants.by_host("acme.example") == ACME
-    assert not is_known(tenants, "river.example")
+    assert not is_known(tenants, "nobody.example")
+    assert is_closed(tenants, "river.example")
     clock.time = START + timedelta(seconds=60)
-    assert not is_known(tenants, "acme.example")
+    assert is_closed(tenants, "acme.example")
     ssm.fails = lambda _: None
     assert tenants.by_host("acme.example") == ACME
     assert tenants.by_host("river.example") == RIVER
@@ -143,7 +154,7 @@ def test_a_failing_store_leaves_what_is_remembered_and_nothing_else(
 @pytest.mark.parametrize("failing", LOOK_UP)
 def test_either_call_that_fails_closes(tenants: SsmTenants, ssm: Watched, failing: str) -> None:
     ssm.fails = lambda call: "InternalServerError" if call == failing else None
-    assert not is_known(tenants, "acme.example")
+    assert is_closed(tenants, "acme.example")
 
 
 def test_a_store_that_is_not_there_closes_and_commands_are_told(
@@ -151,7 +162,7 @@ def test_a_store_that_is_not_there_closes_and_commands_are_told(
 ) -> None:
     nowhere = StandIn(endpoint="http://127.0.0.1:1").client("ssm")
     tenants = SsmTenants(client=nowhere, environment=environment, seconds=60, now=clock)
-    assert not is_known(tenants, "acme.example")
+    assert is_closed(tenants, "acme.example")
     for command in (tenants.all, lambda: tenants.add(ACME), lambda: tenants.remove("acme")):
         with pytest.raises(BusyError):
             command()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.errors import SetupError, UnknownHostError
+from penstock.errors import BusyError, SetupError, UnknownHostError
 from penstock.local.tenants import FileTenants
 from penstock.model.tenant import Tenant
 
@@ -55,9 +55,11 @@ def test_no_host_is_known_once_the_file_is_gone(tmp_path: Path) -> None:
     assert tenants.all() == []
 
 
-def test_a_folder_in_the_files_place_knows_no_host(tmp_path: Path) -> None:
+def test_a_folder_in_the_files_place_serves_nobody_and_says_of_no_host_that_it_is_unknown(
+    tmp_path: Path,
+) -> None:
     tenants = FileTenants(tmp_path)
-    with pytest.raises(UnknownHostError):
+    with pytest.raises(BusyError):
         tenants.by_host("acme.localhost")
     with pytest.raises(SetupError, match="can't be read"):
         tenants.all()

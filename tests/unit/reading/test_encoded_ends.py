@@ -19,14 +19,18 @@ ROWS = 20_000
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with reader_over(tmp_path_factory.mktemp("store"), slots=1) as made:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def reader(folder: Path) -> Iterator[Reader]:
+    with reader_over(folder, slots=1) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def things(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    folder: Path = tmp_path_factory.getbasetemp() / "store0"
+def things(reader: Reader, folder: Path) -> Dataset:
     return dataset_of(reader, folder, pa.table({"n": pa.array(range(ROWS), pa.int64())}))
 
 

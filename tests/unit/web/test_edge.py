@@ -67,6 +67,8 @@ def test_zstd_alone_is_taken_too() -> None:
         (b"2001:db8::7:443", ("2001:db8::7", 443)),
         (b"[2001:db8::7]:443", ("2001:db8::7", 443)),
         (b"198.51.100.7:x", ("198.51.100.7", 0)),
+        (b"198.51.100.7:" + b"9" * 6000, ("198.51.100.7", 0)),
+        (b"198.51.100.7:\xb2", ("198.51.100.7", 0)),
     ],
 )
 def test_an_address_is_split_from_its_port(said: bytes, client: tuple[str, int]) -> None:
