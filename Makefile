@@ -45,6 +45,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python bench/download.py
+	$(BIN)/python bench/lambda.py
 
 # What `sam deploy` takes: layers and functions, for the Architecture that template.yaml names.
 build: tools

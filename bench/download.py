@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import shlex
 import shutil
 import signal
@@ -12,11 +11,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import dataset
 import lineitem
+import machine as machines
 import measure
 import ways
 from checks import check_ours
@@ -30,8 +29,6 @@ from ways import Way
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("penstock", "duckdb", "pyarrow", "arro3-io", "isal", "uvicorn", "uvloop", "httptools",
             "fastapi", "pandas", "datasette", "roapi")  # fmt: skip
-BUSY_AFTER = 1.5
-"""Load for each core at the end of a run beyond which it can't all be this benchmark's own."""
 MEMORY_CASES = (ways.CSV, ways.GZIP, ways.ZSTD, ways.NDJSON, ways.JSON, ways.ARROW, ways.STORED,
                 ways.FILTERED, ways.LIMITED, ways.LIMITED_NDJSON, ways.SLICE)  # fmt: skip
 
@@ -106,15 +103,10 @@ def _run(options: argparse.Namespace) -> int:
 
     found = targets(results, lineitems)
     shown = tables(results, ways_run, lineitems, found)
-    machine = _machine(load)
+    machine = machines.facts(PACKAGES, load=load)
     print(f"\n{_described(machine, inputs)}\n\n{shown}\n")
-    for line in missing:
+    for line in [*missing, *machines.doubts(load)]:
         print(f"- {line}")
-    if load > 0.5 * (os.cpu_count() or 1):
-        print(f"- The machine was busy when this run began (load {load:.1f}): numbers are noisy.")
-    after = os.getloadavg()[0]
-    if after > BUSY_AFTER * (os.cpu_count() or 1):
-        print(f"- Other programs ran meanwhile (load {after:.1f} at the end): numbers are noisy.")
     written = _write(options.results, began, machine, results, lineitems, found, shown)
     print(f"\nwritten: {written}")
     return int(not present or bool(results.failures.get(ways.OURS)))
@@ -162,37 +154,11 @@ def _measure(
         measure.cold_starts(results, us, python=python, times=2 if options.quick else 5, log=log)
 
 
-def _machine(load: float) -> dict[str, object]:
-    versions: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return {
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "load_before": load,
-        "versions": versions,
-    }
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()
-
-
 def _described(machine: Mapping[str, object], inputs: dataset.Inputs) -> str:
     size = inputs.by_organisation.stat().st_size / 1e6
     return (
-        f"{inputs.rows:,} rows, 10 columns, {size:,.0f} MB of Parquet; {machine['cpu']}, "
-        f"{machine['cores']} cores, Python {machine['python']}, {machine['system']}"
+        f"{inputs.rows:,} rows, 10 columns, {size:,.0f} MB of Parquet; "
+        f"{machines.described(machine)}"
     )
 
 

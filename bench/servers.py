@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +44,18 @@ class Server:
         Read from Linux's /proc (VmHWM); None elsewhere. Too high rather than too low where the
         peaks of several processes fell at different times.
         """
-        return _memory(self.process.pid, "VmHWM")
+        return memory(self.process.pid, "VmHWM")
 
 
 @contextmanager
 def running(
-    command: Sequence[str], *, name: str, port: int, ready: str, log: Path
+    command: Sequence[str],
+    *,
+    name: str,
+    port: int,
+    ready: str,
+    log: Path,
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> Iterator[Server]:
     """Start a server and yield it when a GET of `ready` is answered; stop it in every case.
 
@@ -66,7 +72,7 @@ def running(
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=ENVIRONMENT,
+            env=environment,
         )
     try:
         _wait_until_ready(process, name=name, port=port, ready=ready, log=log)
@@ -76,7 +82,7 @@ def running(
             port=port,
             process=process,
             ready_seconds=ready_seconds,
-            base_rss=_memory(process.pid, "VmRSS"),
+            base_rss=memory(process.pid, "VmRSS"),
         )
     finally:
         _stop(process)
@@ -127,7 +133,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _memory(pid: int, field: str) -> int | None:
+def memory(pid: int, field: str) -> int | None:
+    """Sum a field of Linux's /proc/PID/status, in bytes, over a process and its descendants."""
     total = None
     for each in _tree(pid):
         try:

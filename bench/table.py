@@ -25,7 +25,7 @@ def tables(
         _by_case(results),
         *(f"TPC-H lineitem {name}\n\n{_lineitem(each)}" for name, each in lineitems.items()),
         _crowd(results),
-        _targets(found),
+        target_table(found),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -38,7 +38,7 @@ def _compared(results: Results, all_ways: Sequence[Way]) -> str:
     if least is not None:
         times = f"{plain / least:.2f} {TIMES} its time" if plain else ""
         rows.append(["decode only (the floor)", f"{least:.2f} s", times, *[""] * 6])
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def _compared_row(results: Results, way: Way) -> list[str]:
@@ -117,7 +117,7 @@ def _by_case(results: Results) -> str:
         f"{TIMES} plain CSV",
         "peak memory",
     ]
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def _lineitem(results: Results) -> str:
@@ -131,7 +131,7 @@ def _lineitem(results: Results) -> str:
         rows.append([case, f"{seconds:.1f} s", sent, speed, _peak(results, ways.OURS, case)])
     rows += [[case, reason, "", "", ""] for case, reason in
              results.failures.get(ways.OURS, {}).items()]  # fmt: skip
-    return _markdown([*results.checked, "time", "sent", "speed", "peak memory"], rows)
+    return markdown([*results.checked, "time", "sent", "speed", "peak memory"], rows)
 
 
 def _crowd(results: Results) -> str:
@@ -153,7 +153,8 @@ def _crowd(results: Results) -> str:
     return said
 
 
-def _targets(found: Sequence[Target]) -> str:
+def target_table(found: Sequence[Target]) -> str:
+    """Lay out what was wanted beside what was measured."""
     words = {True: "reached", False: "MISSED", None: "not measured"}
     rows = [
         [
@@ -164,7 +165,7 @@ def _targets(found: Sequence[Target]) -> str:
         ]
         for each in found
     ]
-    return _markdown(["target", "wanted", "measured", ""], rows)
+    return markdown(["target", "wanted", "measured", ""], rows)
 
 
 def _scaled(results: Results, way: Way, case: str) -> float | None:
@@ -197,7 +198,8 @@ def _megabytes(size: int | None) -> str:
     return NOTHING if size is None else f"{size / MEGABYTE:,.0f} MB"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table whose columns are as wide as their widest cell."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:

@@ -26,42 +26,42 @@ def targets(results: Results, lineitems: Mapping[str, Results]) -> list[Target]:
     ours, plain = ways.OURS, results.seconds(ways.OURS, ways.CSV)
     floor = results.floor()
     found = [
-        _most("CSV, times the floor", _ratio(plain, floor), 2.8, TIMES),
-        _most("CSV, times the plain floor", _ratio(plain, results.plain_floor()), 2.8, TIMES),
-        _least(
+        most("CSV, times the floor", _ratio(plain, floor), 2.8, TIMES),
+        most("CSV, times the plain floor", _ratio(plain, results.plain_floor()), 2.8, TIMES),
+        least(
             "CSV, times as fast as pandas",
             _ratio(results.seconds(ways.PANDAS, ways.CSV), plain), 15, TIMES,
         ),
-        _least(
+        least(
             "CSV, times as fast as 2,000-row batches",
             _ratio(results.seconds(ways.SMALL_BATCHES, ways.CSV), plain), 2, TIMES,
         ),
-        _most(
+        most(
             "NDJSON, times the floor", _ratio(results.seconds(ours, ways.NDJSON), floor), 3.5, TIMES
         ),
-        _most(
+        most(
             "NDJSON, times the plain floor",
             _ratio(results.seconds(ours, ways.NDJSON), results.plain_floor()), 3.5, TIMES,
         ),
     ]  # fmt: skip
     for case in (ways.GZIP, ways.ZSTD):
         ratio = _ratio(results.seconds(ours, case), plain)
-        found.append(_most(f"{case}, times the plain CSV", ratio, 1.3, TIMES))
+        found.append(most(f"{case}, times the plain CSV", ratio, 1.3, TIMES))
     one = results.slices.get(ours, {}).get(ways.SLICE)
     first = results.first_bytes.get(ours)
     found += [
-        _most("first byte of the whole CSV, warm", _milli(first), 15, "ms"),
-        _most(f"{ways.SLICE}, warm", _milli(one.kept_open if one else None), 15, "ms"),
-        _most("peak memory, any case", _peak(results.memory.get(ours, {})), 256, "MB"),
+        most("first byte of the whole CSV, warm", _milli(first), 15, "ms"),
+        most(f"{ways.SLICE}, warm", _milli(one.kept_open if one else None), 15, "ms"),
+        most("peak memory, any case", _peak(results.memory.get(ours, {})), 256, "MB"),
     ]
     found += [
-        _most(f"peak memory, {name}", _peak(each.memory.get(ours, {})), 256, "MB")
+        most(f"peak memory, {name}", _peak(each.memory.get(ours, {})), 256, "MB")
         for name, each in lineitems.items()
     ]
     crowd = results.crowd
     complete = crowd is not None and not crowd.refused and not crowd.closed_early
     peak = crowd.peak / MEGABYTE if crowd and crowd.peak else None
-    held = _most("peak memory with 50 slow readers, all served", peak, 400, "MB")
+    held = most("peak memory with 50 slow readers, all served", peak, 400, "MB")
     if crowd is not None and not complete:
         held = replace(held, reached=False)
     beside = _milli(crowd.first_byte_max) if crowd else None
@@ -69,18 +69,20 @@ def targets(results: Results, lineitems: Mapping[str, Results]) -> list[Target]:
     return [
         *found,
         held,
-        _most("first byte beside them, slowest of 20", beside, 100, "ms"),
-        _most("cold process to its first answer, slowest", cold, 1.2, "s"),
+        most("first byte beside them, slowest of 20", beside, 100, "ms"),
+        most("cold process to its first answer, slowest", cold, 1.2, "s"),
     ]
 
 
-def _most(name: str, measured: float | None, limit: float, unit: str) -> Target:
+def most(name: str, measured: float | None, limit: float, unit: str) -> Target:
+    """Make a target that is reached at the limit and below it."""
     reached = None if measured is None else measured <= limit
     wanted = f"≤ {limit:g} {unit}"
     return Target(name=name, wanted=wanted, measured=measured, unit=unit, reached=reached)
 
 
-def _least(name: str, measured: float | None, limit: float, unit: str) -> Target:
+def least(name: str, measured: float | None, limit: float, unit: str) -> Target:
+    """Make a target that is reached at the limit and above it."""
     reached = None if measured is None else measured >= limit
     wanted = f"≥ {limit:g} {unit}"
     return Target(name=name, wanted=wanted, measured=measured, unit=unit, reached=reached)

@@ -1,28 +1,51 @@
-"""The download benchmark runs from its dataset to its table, and finds nothing wrong."""
+"""The benchmarks run from their datasets to their tables, and find nothing wrong."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "bench" / "download.py"
+BENCH = Path(__file__).parents[2] / "bench"
 
 
-@pytest.mark.long
-def test_the_quick_benchmark_checks_every_format_and_prints_its_targets(tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    folders = ["--work", str(tmp_path / "work"), "--results", str(results)]
+def results_of(program: str, *options: str, folder: Path) -> tuple[str, dict[str, Any]]:
+    """Run a benchmark; gives what it prints, and the JSON that it writes."""
+    results = folder / "results"
+    folders = ["--work", str(folder / "work"), "--results", str(results)]
     ended = subprocess.run(
-        [sys.executable, str(PROGRAM), "--quick", "--no-peers", *folders],
+        [sys.executable, str(BENCH / program), "--quick", *options, *folders],
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr + ended.stdout
-    assert "| target " in ended.stdout
     (written,) = results.iterdir()
-    body = json.loads(written.read_text())
+    return ended.stdout, json.loads(written.read_text())
+
+
+@pytest.mark.long
+def test_the_quick_benchmark_checks_every_format_and_prints_its_targets(tmp_path: Path) -> None:
+    printed, body = results_of("download.py", "--no-peers", folder=tmp_path)
+    assert "| target " in printed
     assert any(line.startswith("CSV: 200,000 rows equal") for line in body["results"]["checked"])
     assert not body["results"]["failures"]
+
+
+@pytest.mark.long
+def test_the_quick_function_benchmark_measures_each_part_and_prints_its_targets(
+    tmp_path: Path,
+) -> None:
+    printed, body = results_of("lambda.py", folder=tmp_path)
+    assert "| target " in printed
+    assert all(target["measured"] is not None for target in body["targets"])
+    measured = body["results"]
+    assert "layers as deployed" in measured["program"]
+    assert {"local files", "S3"} == set(measured["pairs"]["transfers"])
+    asked = [each["what"] for each in measured["slices"]["requests"]]
+    assert {"GetItem", "PutItem", "HEAD rows.parquet"} <= set(asked)
+    sent = {case: each["taken"]["size"] for case, each in measured["delivered"].items()}
+    assert sent["CSV"] > 3 * sent["CSV, gzip"] > sent["CSV, zstd"]
+    assert not [each["failure"] for each in measured["weights"] if each["failure"]]
