@@ -9,6 +9,7 @@ from pathlib import Path
 
 from layers import bytecode, elf, wheels
 from layers.left_out import StalePatternError, leave_out
+from layers.operations import UnknownOperationError, keep_operations
 
 _HERE = Path(__file__).parent
 _SOURCE = _HERE.parent / "src"
@@ -20,7 +21,7 @@ def build_layer(
 ) -> None:
     """Fill a layer's folder, which Lambda unpacks at /opt, from the locked wheels of `name`.
 
-    Raises subprocess.CalledProcessError and StalePatternError.
+    Raises subprocess.CalledProcessError, StalePatternError and UnknownOperationError.
     """
     layer = _HERE / name
     packages = artifacts / "python"
@@ -32,6 +33,8 @@ def build_layer(
         architecture=architecture,
     )
     leave_out(packages, layer / "left-out.txt")
+    if (layer / "operations.txt").exists():
+        keep_operations(packages / "botocore" / "data", layer / "operations.txt")
     for library in packages.rglob("*.so*"):
         if not library.is_symlink():
             elf.strip(library)
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 python_version=given.python_version,
                 architecture=given.architecture,
             )
-    except (subprocess.CalledProcessError, StalePatternError) as error:
+    except (subprocess.CalledProcessError, StalePatternError, UnknownOperationError) as error:
         sys.exit(f"layers/{given.what} was not built: {error}")
 
 

@@ -19,7 +19,7 @@ def leave_out(folder: Path, patterns: Path) -> None:
     """
     named: set[Path] = set()
     stale: list[str] = []
-    for line in _lines(patterns):
+    for line in lines(patterns):
         matched = set(folder.glob(line.removeprefix("!")))
         if not matched:
             stale.append(line)
@@ -33,8 +33,9 @@ def leave_out(folder: Path, patterns: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _lines(patterns: Path) -> Iterator[str]:
-    for line in patterns.read_text(encoding="utf-8").splitlines():
+def lines(listed: Path) -> Iterator[str]:
+    """Give the lines of a list, without comments, which begin with `#`, and what is then empty."""
+    for line in listed.read_text(encoding="utf-8").splitlines():
         said = line.partition("#")[0].strip()
         if said:
             yield said

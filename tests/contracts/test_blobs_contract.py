@@ -75,11 +75,24 @@ class InABucket:
         self._client.delete_object(Bucket=self.bucket, Key=self.key)
 
 
-@pytest.fixture(params=["file", "s3"])
+class InAVersionedBucket(InABucket):
+    """An object of S3 in a bucket that keeps what was replaced."""
+
+    bucket = "blobs-with-versions"
+
+    def __init__(self, server: StandIn) -> None:
+        super().__init__(server)
+        self._client.put_bucket_versioning(
+            Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+
+
+@pytest.fixture(params=["file", "s3", "s3 with versions"])
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Object:
     if request.param == "file":
         return InAFile(tmp_path)
-    return InABucket(request.getfixturevalue("s3_server"))
+    kind = InABucket if request.param == "s3" else InAVersionedBucket
+    return kind(request.getfixturevalue("s3_server"))
 
 
 @pytest.mark.parametrize(
@@ -148,6 +161,31 @@ def test_a_link_opens_the_object_under_the_name_asked_for_or_there_is_none(store
             assert answer.read() == CONTENT
             said = answer.headers["content-disposition"]
         assert said == 'attachment; filename="area 2024.parquet"'
+
+
+def test_no_link_opens_another_content_than_the_one_that_was_asked_for(stored: Object) -> None:
+    file = stored.put(CONTENT)
+    if stored.blobs.link(file, file_name="area.parquet", seconds=60) is None:
+        return
+    for change in (lambda: stored.put(CONTENT[::-1]), stored.delete):
+        change()
+        with pytest.raises(DatasetChangedError):
+            stored.blobs.link(file, file_name="area.parquet", seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("kind", "opened"), [(InAVersionedBucket, CONTENT), (InABucket, CONTENT[::-1])]
+)
+def test_where_versions_are_kept_a_link_goes_on_opening_its_content(
+    s3_server: StandIn, kind: type[InABucket], opened: bytes
+) -> None:
+    stored = kind(s3_server)
+    file = stored.put(CONTENT)
+    link = stored.blobs.link(file, file_name="area.parquet", seconds=60)
+    assert link is not None
+    stored.put(CONTENT[::-1])
+    with urlopen(link, timeout=30) as answer:
+        assert answer.read() == opened
 
 
 def test_files_have_no_link_and_objects_have_one(s3_server: StandIn, tmp_path: Path) -> None:

@@ -183,6 +183,26 @@ def test_the_list_is_by_name_and_says_what_each_dataset_says(store: Store) -> No
         assert entry.problem is None
 
 
+def test_names_are_those_of_the_list_also_of_what_is_damaged(store: Store) -> None:
+    for name in ("b", "secret", "a"):
+        store.put(name, AREAS)
+    store.damage("broken")
+    assert store.catalog.names("acme") == ["a", "b", "broken", "secret"]
+    assert [entry.name for entry in store.catalog.entries("acme")] == store.catalog.names("acme")
+
+
+def test_what_is_private_is_known_without_a_dataset_of_that_name(store: Store) -> None:
+    store.put("area", AREAS)
+    private = store.catalog.private("acme")
+    assert [name in private for name in ("area", "secret", "other")] == [False, True, False]
+
+
+def test_a_damaged_dataset_is_listed_as_private_where_it_is(store: Store) -> None:
+    store.damage("area")
+    store.damage("secret")
+    assert [entry.private for entry in store.catalog.entries("acme")] == [False, True]
+
+
 def test_a_private_dataset_says_so(store: Store) -> None:
     store.put("secret", AREAS)
     assert store.catalog.dataset("acme", "secret").private
@@ -191,12 +211,14 @@ def test_a_private_dataset_says_so(store: Store) -> None:
 def test_a_tenant_without_data_has_no_datasets(store: Store) -> None:
     store.put("area", AREAS)
     assert store.catalog.entries("river") == []
+    assert store.catalog.names("river") == []
 
 
 @pytest.mark.parametrize("tenant", ["river", "", ".", "..", "ACME", "acme/", "acme/../acme", "*"])
 def test_a_tenant_cannot_reach_anothers_dataset(store: Store, tenant: str) -> None:
     store.put("area", AREAS)
     assert store.catalog.entries(tenant) == []
+    assert store.catalog.names(tenant) == []
     with pytest.raises(UnknownDatasetError):
         store.catalog.dataset(tenant, "area")
 

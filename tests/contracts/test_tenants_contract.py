@@ -9,7 +9,7 @@ from tests.stand_ins import StandIn
 
 from penstock.aws.tenants import SsmTenants
 from penstock.cli.homes import TenantRegister
-from penstock.errors import SetupError, UnknownHostError
+from penstock.errors import BusyError, SetupError, UnknownHostError
 from penstock.local.tenants import FileTenants
 from penstock.model.tenant import Caps, Tenant
 
@@ -79,6 +79,23 @@ def test_a_host_that_is_not_exactly_on_the_list_is_unknown(
 ) -> None:
     with pytest.raises(UnknownHostError):
         serve(tenants, ACME).by_host(host)
+
+
+@pytest.fixture(params=["file", "ssm"])
+def out_of_reach(request: pytest.FixtureRequest, tmp_path: Path) -> TenantRegister:
+    """An adapter whose store can't be read."""
+    if request.param == "ssm":
+        nowhere = StandIn(endpoint="http://127.0.0.1:1").client("ssm")
+        return SsmTenants(client=nowhere, environment="t", seconds=0, now=Clock())
+    return FileTenants(tmp_path)
+
+
+def test_a_host_that_cannot_be_looked_up_is_not_said_to_be_unknown(
+    out_of_reach: TenantRegister,
+) -> None:
+    with pytest.raises(BusyError) as raised:
+        out_of_reach.by_host("data.acme.example")
+    assert raised.value.retry_after_seconds > 0
 
 
 def test_a_removed_tenant_is_gone_its_hosts_are_free_and_the_others_stay(

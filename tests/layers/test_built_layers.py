@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from layers.left_out import lines
 from tests.function_package import (
     MOST_BYTES,
     ROOT,
@@ -15,6 +16,7 @@ from tests.function_package import (
     layers_of,
     unpacked_bytes,
 )
+from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
 from penstock.formats import all_formats
 
@@ -42,16 +44,63 @@ for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 """
 
-_CLIENTS = """
+_OPERATIONS = """
+import json
 import botocore.session
 session = botocore.session.Session()
-services = session.get_available_services()
-for service in services:
-    session.create_client(
+found = []
+for service in session.get_available_services():
+    client = session.create_client(
         service, region_name="eu-west-2", aws_access_key_id="id", aws_secret_access_key="secret"
     )
-print(sorted(services))
+    found += [f"{service}:{name}" for name in client.meta.method_to_api_mapping.values()]
+print(json.dumps(sorted(found)))
 """
+
+_CALLS = """
+import json
+import botocore.session
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+def example(shape):
+    if shape.type_name == "structure":
+        return {name: example(shape.members[name]) for name in shape.required_members}
+    made = {"list": list, "map": dict, "integer": int, "long": int, "boolean": bool}
+    return made.get(shape.type_name, lambda: "an-example")()
+
+session = botocore.session.Session()
+config = Config(
+    parameter_validation=False,
+    retries={"total_max_attempts": 1},
+    s3={"addressing_style": "path"},
+)
+codes = {}
+for each in json.loads(sys.argv[1]):
+    service, _, operation = each.partition(":")
+    client = session.create_client(service, config=config)
+    wanted = example(client.meta.service_model.operation_model(operation).input_shape)
+    try:
+        answer = getattr(client, xform_name(operation))(**wanted)
+    except ClientError as refused:
+        answer = refused.response
+    codes[each] = answer.get("Error", {}).get("Code", "")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] < 500, (each, answer)
+print(json.dumps(codes))
+"""
+
+_UNDERSTOOD = {
+    "",
+    "404",
+    "InvalidRequestException",
+    "NoSuchBucket",
+    "NoSuchDistribution",
+    "ParameterNotFound",
+    "ResourceNotFoundException",
+    "ValidationException",
+}
+"""No error, and those of who knows the operation but has nothing that is called as in `_CALLS`."""
 
 _LOAD_HTTPFS = """
 from pathlib import Path
@@ -91,11 +140,24 @@ def test_what_functions_import_late_is_there_too(package: FunctionPackage) -> No
     package.run(_IMPORT, json.dumps(sorted(wanted)))
 
 
-def test_clients_are_made_of_the_services_that_functions_call_and_of_no_others(
-    package: FunctionPackage,
+def test_clients_know_the_listed_operations_and_no_others(package: FunctionPackage) -> None:
+    assert json.loads(package.run(_OPERATIONS)) == _listed_operations()
+
+
+def test_services_understand_every_listed_operation(
+    package: FunctionPackage, s3_server: StandIn, aws_server: StandIn
 ) -> None:
-    services = ["cloudfront", "dynamodb", "s3", "secretsmanager", "ssm", "sts"]
-    assert package.run(_CLIENTS).strip() == str(services)
+    variables = {
+        "AWS_ENDPOINT_URL": aws_server.endpoint,
+        "AWS_ENDPOINT_URL_S3": s3_server.endpoint,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    listed = _listed_operations()
+    codes = json.loads(package.run(_CALLS, json.dumps(listed), variables=variables))
+    assert list(codes) == listed
+    assert set(codes.values()) <= _UNDERSTOOD
 
 
 def test_the_engine_reads_object_stores(package: FunctionPackage) -> None:
@@ -135,6 +197,10 @@ def test_the_same_source_gives_the_same_package(tmp_path: Path) -> None:
     build("build-DownloadFunction", tmp_path / "once")
     build("build-ApiFunction", tmp_path / "again")
     assert _contents(tmp_path / "once") == _contents(tmp_path / "again")
+
+
+def _listed_operations() -> list[str]:
+    return sorted(lines(ROOT / "layers/web/operations.txt"))
 
 
 def _contents(folder: Path) -> dict[str, str]:
