@@ -1,6 +1,6 @@
 """moto's server, which answers one request at a time: what it does for two at once isn't atomic.
 
-    python tests/moto_in_turn.py PORT
+python tests/moto_in_turn.py PORT
 """
 
 import sys
