@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp
 from tests.flows.edge_requests import ask
 from tests.flows.s3_proxy import Proxy, proxy
 from tests.flows.stack_on_stand_ins import HOST, Stack, made_stack, put_dataset, put_object
+from tests.kept_log import log_as_it_was
 from tests.stand_ins import StandIn, client_of
 
 from penstock.aws import handlers
@@ -51,13 +51,8 @@ def stack(s3_server: StandIn, aws_server: StandIn) -> Stack:
 
 @pytest.fixture(scope="module", autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Undo, afterwards, what a function does to the log of its process."""
-    root, ours = logging.getLogger(), logging.getLogger("penstock")
-    known, levels = root.handlers, (root.level, ours.level)
-    yield
-    root.handlers = known
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    with log_as_it_was():
+        yield
 
 
 @contextmanager

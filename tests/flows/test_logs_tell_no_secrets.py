@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -16,6 +15,7 @@ import pytest
 from starlette.types import ASGIApp
 from tests.flows.edge_requests import Answered, ask
 from tests.flows.tenant_homes import add_key, add_tenant, store
+from tests.kept_log import log_as_it_was
 
 from penstock.aws.accounts import accounts, log_as_json
 from penstock.local.compose import Served, compose
@@ -66,17 +66,12 @@ def logged(tmp_path: Path) -> Iterator[Logged]:
     longer = ["short"] * 15_000 + [str(n) * 400 for n in range(15_000, ROWS)]
     store(home, "area", "longer", pa.table({"t": longer}), row_group_rows=1_000)
     output = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    with compose(Settings(home=home), Served(demo=False)) as resources:
+    with compose(Settings(home=home), Served(demo=False)) as resources, log_as_it_was():
         with redirect_stdout(output):
             log_as_json(service="download")
         keep = accounts(service="download", namespace="Penstock")
         app = create_app(replace(resources, keep=keep))
         yield Logged(app=app, key=add_key(resources, "area"), output=output)
-    root.handlers = handlers
-    root.setLevel(level)
-    logging.getLogger("penstock").setLevel(logging.NOTSET)
 
 
 def metrics(lines: list[Line]) -> Line:

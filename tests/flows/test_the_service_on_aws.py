@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from tests.flows.stack_on_stand_ins import (
     put_dataset,
     put_object,
 )
+from tests.kept_log import log_as_it_was
 from tests.stand_ins import StandIn
 
 from penstock.aws import handlers
@@ -52,13 +52,8 @@ def stack(s3_server: StandIn, aws_server: StandIn) -> Stack:
 
 @pytest.fixture(scope="module", autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Undo, afterwards, what a function does to the log of its process."""
-    root, ours = logging.getLogger(), logging.getLogger("penstock")
-    handlers, levels = root.handlers, (root.level, ours.level)
-    yield
-    root.handlers = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    with log_as_it_was():
+        yield
 
 
 @pytest.fixture(scope="module")
