@@ -16,6 +16,8 @@ PenstockError
 ├── UriTooLongError               the URL is longer than the limit
 ├── AccessError
 │   ├── BadKeyError               an API key that is unknown, expired, revoked or another tenant's
+│   ├── KeyNeededError            what no visitor may have came without a key
+│   ├── BadTicketError            a socket's ticket that is unknown, used or too old
 │   ├── ForbiddenError            a known asker that lacks the role
 │   └── BadSignatureError         a signed URL that is expired, altered or another path's
 ├── NotFoundError
@@ -23,10 +25,13 @@ PenstockError
 │   ├── UnknownDatasetError       no such dataset for this tenant and asker
 │   ├── UnknownFormatError        the extension names no format
 │   ├── UnknownReceiptError       no such receipt, or older than it is kept
+│   ├── UnknownJobError           no such job for this tenant and asker
+│   ├── UnknownTypeError          no such type of export
 │   └── UnknownPathError          nothing is served at this path
 ├── GoneError
 │   ├── VersionGoneError          the pinned version is no longer stored
-│   └── CursorGoneError           the cursor's version is no longer stored
+│   ├── CursorGoneError           the cursor's version is no longer stored
+│   └── ResultGoneError           a job's files are no longer kept
 ├── MethodNotAllowedError         only reading is served at this path
 ├── RangeNotSatisfiableError      no byte of the range lies within the representation
 ├── NotAcceptableError            the client refuses identity and every coding
@@ -36,12 +41,31 @@ PenstockError
 │   ├── SpillExceededError        a sort or an aggregate needs more than its budget
 │   └── QueryTimeoutError         the query ran longer than it may
 ├── BusyError
+│   ├── ContendedError            others wrote to the same record at each attempt
 │   ├── ScanQueueFullError        no scan slot became free in time
-│   └── RateLimitedError          too many requests from one key or address
+│   ├── RateLimitedError          too many requests from one key or address
+│   └── TooManyAtOnceError        too many jobs or sockets of one asker are open already
 ├── DatasetChangedError           the stored file was replaced while it was being read
 ├── DatasetDamagedError           the stored file can't be read
 │   └── UnreadableColumnError     a column holds values that can't be read exactly
 ├── ScanCancelledError            the client left, so the scan was stopped
+├── MediaTypeError                a request's body is of a type that is not taken
+├── BodyError                     a request's body is not what this path takes
+│   └── BodyTooLargeError         a request's body is longer than the limit
+├── ConflictError                 the request contradicts what is stored
+│   ├── IdempotencyPendingError   the same request is being taken just now
+│   ├── NotReadyError             a job's result isn't there yet, or will never be
+│   └── JobStateError             a job's state does not allow this step
+├── IdempotencyMismatchError      an Idempotency-Key came before, with another body
+├── StaleJobError                 somebody else changed the job first, or took its lease
+├── JobCancelledError             the job's user asked for its end
+├── WorkerStoppingError           the worker ends: another one is to go on with the job
+├── JobError                      an attempt at a job failed
+│   ├── RecoverableError          another attempt may succeed
+│   │   └── TooLongError           one worker's time was not enough
+│   ├── PermanentError            no attempt can succeed: a dead letter at once
+│   │   └── NoDatabaseError       the tenant has no database to read from
+│   └── AlreadyDoneError          there is nothing left to do: a success
 ├── SetupError                    the service can't start: a port, a folder, a file, a setting
 ├── RuntimeApiError               a function can't reach Lambda's Runtime API, or is refused by it
 ├── FunctionError                 an invoked function failed, or broke its answer off
@@ -265,6 +289,26 @@ class BadKeyError(AccessError):
         )
 
 
+class KeyNeededError(AccessError):
+    """What no visitor may have was asked for without a key."""
+
+    code = "key-needed"
+
+    def __init__(self) -> None:
+        super().__init__("This needs an API key: send it in X-Api-Key.")
+
+
+class BadTicketError(AccessError):
+    """A socket's ticket is unknown, used, too old or another tenant's."""
+
+    code = "bad-ticket"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The ticket opens no socket, or none any more: ask for a new one at /v1/events/tickets."
+        )
+
+
 class ForbiddenError(AccessError):
     """A known asker lacks the role that this needs."""
 
@@ -330,6 +374,27 @@ class UnknownReceiptError(NotFoundError):
         super().__init__("There is no such receipt: receipts are kept for 7 days.")
 
 
+class UnknownJobError(NotFoundError):
+    """No such job for this tenant and asker."""
+
+    code = "unknown-job"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such job here.")
+
+
+class UnknownTypeError(NotFoundError):
+    """No such type of job."""
+
+    code = "unknown-type"
+
+    def __init__(self, name: str, *, kind: str, types: Sequence[str]) -> None:
+        shown = name if len(name) <= SHOWN_CHARACTERS else name[:SHOWN_CHARACTERS] + "…"
+        super().__init__(
+            f"“{shown}” is no type of {kind}. There are: {', '.join(types)}.", types=list(types)
+        )
+
+
 class UnknownPathError(NotFoundError):
     """Nothing is served at this path."""
 
@@ -372,6 +437,15 @@ class CursorGoneError(GoneError):
             "first page.",
             parameter="_cursor",
         )
+
+
+class ResultGoneError(GoneError):
+    """A job's files were removed when they had been kept for long enough."""
+
+    code = "result-gone"
+
+    def __init__(self) -> None:
+        super().__init__("The files of this job are no longer kept: start it again.")
 
 
 class MethodNotAllowedError(PenstockError):
@@ -494,6 +568,17 @@ class BusyError(PenstockError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ContendedError(BusyError):
+    """Others wrote to the same record at each of several attempts; nothing was written."""
+
+    code = "contended"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The same record is being changed just now: try again in 1 s.", retry_after_seconds=1
+        )
+
+
 class ScanQueueFullError(BusyError):
     """No scan slot became free in time."""
 
@@ -515,6 +600,19 @@ class RateLimitedError(BusyError):
         super().__init__(
             f"More than {limit} requests in {window_seconds} s: try again in "
             f"{retry_after_seconds} s.",
+            retry_after_seconds=retry_after_seconds,
+        )
+
+
+class TooManyAtOnceError(BusyError):
+    """As much as one asker may have under way is under way already; `what` names it in plural."""
+
+    code = "too-many-at-once"
+
+    def __init__(self, what: str, *, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"There are {limit} {what} already, and no more may be open at once: "
+            f"try again in {retry_after_seconds} s.",
             retry_after_seconds=retry_after_seconds,
         )
 
@@ -557,6 +655,157 @@ class ScanCancelledError(PenstockError):
 
     def __init__(self) -> None:
         super().__init__("The scan was stopped before its end.")
+
+
+class MediaTypeError(PenstockError):
+    """A request's body is said to be of a media type that isn't taken; `takes` is the one."""
+
+    code = "unsupported-media-type"
+
+    def __init__(self, *, takes: str) -> None:
+        super().__init__(f"Send the body with Content-Type: {takes}.", takes=takes)
+
+
+class BodyError(PenstockError):
+    """A request's body is no usable JSON, or a field of it is missing or doesn't fit."""
+
+    code = "unusable-body"
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail, field=field)
+
+
+class BodyTooLargeError(BodyError):
+    """A request's body is longer than `limit` bytes."""
+
+    code = "body-too-large"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"The request's body is longer than {limit:,} bytes.")
+
+
+class ConflictError(PenstockError):
+    """The request contradicts what is stored."""
+
+    code = "conflict"
+
+
+class IdempotencyPendingError(ConflictError):
+    """A request with this Idempotency-Key is being taken at this moment."""
+
+    code = "idempotency-pending"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is being taken just now: ask again in a moment."
+        )
+
+
+class NotReadyError(ConflictError):
+    """A job's result was asked for, and it has none."""
+
+    code = "not-ready"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"This job has no result: its state is {state}. Only a job that succeeded has one.",
+            state=state,
+        )
+
+
+class JobStateError(ConflictError):
+    """A job's state does not allow the step that was wanted."""
+
+    code = "job-state"
+
+    def __init__(self, job_id: str, *, state: str, wanted: str) -> None:
+        super().__init__(
+            f"The job can't become {wanted}: its state is {state}.", job_id=job_id, state=state
+        )
+
+
+class IdempotencyMismatchError(PenstockError):
+    """An Idempotency-Key came before, with another body."""
+
+    code = "idempotency-mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for another request within the last 24 hours: "
+            "use a new key for a new request."
+        )
+
+
+class StaleJobError(PenstockError):
+    """The stored job is not the one that a step was made from: somebody else was first."""
+
+    code = "stale-job"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__("Somebody else changed this job meanwhile.", job_id=job_id)
+
+
+class JobCancelledError(PenstockError):
+    """The job's user asked for its end while it was worked on."""
+
+    code = "job-cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("The job was cancelled.")
+
+
+class WorkerStoppingError(PenstockError):
+    """The worker ends, through no fault of the job: another one is to go on with it."""
+
+    code = "worker-stopping"
+
+    def __init__(self) -> None:
+        super().__init__("The worker is being stopped.")
+
+
+class JobError(PenstockError):
+    """An attempt at a job failed; the detail may be shown to the job's user."""
+
+    code = "job-failed"
+
+
+class RecoverableError(JobError):
+    """Another attempt may succeed: something outside is out of reach or was lost."""
+
+    code = "recoverable"
+
+
+class TooLongError(RecoverableError):
+    """An attempt came no further than the one before in the time that a worker has."""
+
+    code = "too-long"
+
+    def __init__(self) -> None:
+        super().__init__("It takes longer than one worker may work: ask for less, or in parts.")
+
+
+class PermanentError(JobError):
+    """No attempt can succeed: what was asked for can't be done as it stands."""
+
+    code = "permanent"
+
+
+class NoDatabaseError(PermanentError):
+    """The tenant has no database: another one is never read in its place."""
+
+    code = "no-database"
+
+    def __init__(self) -> None:
+        super().__init__("No database is set up for this tenant: ask its administrator for one.")
+
+
+class AlreadyDoneError(JobError):
+    """There is nothing left to do, since it was done before."""
+
+    code = "already-done"
+
+    def __init__(self) -> None:
+        super().__init__("This was done before.")
 
 
 class SetupError(PenstockError):

@@ -50,6 +50,27 @@ class Settings(BaseSettings):
     filters: int = Field(default=50, ge=1)
     requests_per_minute: int = Field(default=600, ge=0)
     """Per client address, and per key; 0 is unlimited. Loopback addresses are never limited."""
+    workers: int = Field(default=2, ge=0)
+    """Processes that work on jobs, started when the first job comes; with 0 none is worked on."""
+    worker_memory_bytes: int = Field(default=96_000_000, ge=64_000_000)
+    """What queries of one worker hold at most before they use temporary space."""
+    export_part_rows: int = Field(default=5_000_000, ge=1)
+    export_part_bytes: int = Field(default=256_000_000, ge=1_000_000)
+    """A part of an export ends at the first of the two; bytes are of the stored file."""
+    job_heartbeat_seconds: float = Field(default=10, gt=0)
+    job_lease_seconds: float = Field(default=60, gt=0)
+    """How long a job's worker may show no sign of life before another one takes the job."""
+    job_sweep_seconds: float = Field(default=30, gt=0)
+    job_start_seconds: float = Field(default=180, gt=0)
+    """A job that nobody began is dispatched again after this, and doubled each time."""
+    job_attempts: int = Field(default=3, ge=1)
+    job_cancel_seconds: float = Field(default=180, gt=0)
+    """How long a cancelled job may take to end by itself before it is ended by force."""
+    job_files_days: float = Field(default=7, gt=0)
+    job_rows_days: float = Field(default=90, gt=0)
+    """How long files, and rows, of finished jobs are kept."""
+    redis_url: str | None = Field(default=None, repr=False)
+    """Carries progress and requests to cancel between processes, before they are looked for."""
     trusted_edge: bool = False
     """Whether `x-tenant-host`, `x-accept-zstd` and the viewer's address that an edge in front sends
     are believed."""
@@ -87,6 +108,8 @@ class AwsSettings(Settings):
     keys_table: str
     single_tenant: str | None = None
     """The tenant whose datasets are `{dataset}.parquet` at the top of the bucket."""
+    offers_exports: bool = False
+    """Whether the stack takes jobs: what is too large for one answer is offered as one."""
     origin_secret_arn: str | None = None
     """The secret that the edge sends to API Gateway; a function behind IAM has none."""
     service: str = Field(default="penstock", validation_alias="POWERTOOLS_SERVICE_NAME")
@@ -96,6 +119,32 @@ class AwsSettings(Settings):
     )
     tenant_seconds: float = Field(default=60, ge=0)
     """How long what is known of a tenant is used before it is looked up again."""
+
+
+class JobSettings(AwsSettings):
+    """What a function that takes jobs, or works on them, is set to besides."""
+
+    jobs_table: str
+    sockets_table: str
+    small_queue_url: str
+    medium_queue_url: str
+    large_queue_url: str
+    dead_letters_url: str
+    own_queues: dict[str, str] = {}
+    """Tenants with a queue of their own, by its URL; as JSON."""
+    event_bus: str
+    sockets_url: str
+    """Where clients open sockets: `wss://…`."""
+
+
+class SocketSettings(BaseSettings):
+    """What the functions behind the sockets' gateway are set to."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_", frozen=True, extra="ignore")
+
+    sockets_table: str
+    sockets_endpoint: str
+    """Where events are posted to sockets: `https://…`."""
 
 
 class RotationSettings(BaseSettings):

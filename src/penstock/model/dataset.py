@@ -87,6 +87,9 @@ class Dataset:
     private: bool
     columns: tuple[Column, ...]
     files: tuple[DataFile, ...]
+    owner: str | None = None
+    """Who alone may have it, beside the tenant's admins and whoever has a signed URL: the user of
+    the job that made it. None for what is not one user's."""
 
     @cached_property
     def rows(self) -> int:

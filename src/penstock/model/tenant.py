@@ -27,6 +27,14 @@ class Caps:
     response_rows: int | None = None
     requests_per_minute: int | None = None
     """Requests of one key or one client address; None takes the service's default."""
+    anonymous_exports: bool = False
+    """Whether visitors without a key may have slices of public datasets exported."""
+    anonymous_export_rows: int | None = None
+    anonymous_export_bytes: int | None = None
+    """What one such export may hold; bytes as the largest of its formats would have them."""
+    anonymous_jobs: int = 8
+    """How many jobs of all such visitors may be under way at once."""
+    anonymous_jobs_per_address: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,17 +10,26 @@ from penstock.web.answers import Answer
 STATUSES: Mapping[type[PenstockError], int] = {
     errors.QueryError: 400,
     errors.BadRequestError: 400,
+    errors.BodyError: 422,
     errors.BadKeyError: 401,
+    errors.KeyNeededError: 401,
+    errors.BadTicketError: 401,
     errors.ForbiddenError: 403,
     errors.BadSignatureError: 403,
     errors.NotFoundError: 404,
     errors.MethodNotAllowedError: 405,
     errors.NotAcceptableError: 406,
+    errors.ConflictError: 409,
+    errors.StaleJobError: 409,
     errors.GoneError: 410,
     errors.TooLargeError: 413,
+    errors.BodyTooLargeError: 413,
     errors.UriTooLongError: 414,
+    errors.MediaTypeError: 415,
     errors.RangeNotSatisfiableError: 416,
+    errors.IdempotencyMismatchError: 422,
     errors.RateLimitedError: 429,
+    errors.TooManyAtOnceError: 429,
     errors.BusyError: 503,
     errors.DatasetChangedError: 503,
     errors.DatasetDamagedError: 500,
@@ -30,15 +39,18 @@ STATUSES: Mapping[type[PenstockError], int] = {
 
 TITLES = {
     400: "The request can't be answered as it stands",
-    401: "The API key is not valid",
+    401: "No valid API key",
     403: "Not allowed",
     404: "Not found",
     405: "This method is not served here",
     406: "No content coding fits",
+    409: "In conflict with what is stored",
     410: "No longer here",
-    413: "Too large for one response",
+    413: "Too large",
     414: "The URL is too long",
+    415: "The body's media type is not taken",
     416: "The range is outside the file",
+    422: "The request's body doesn't fit",
     429: "Too many requests",
     500: "The service failed",
     503: "Busy",
@@ -91,6 +103,9 @@ def problem_headers(error: PenstockError | None) -> dict[str, str]:
         headers["allow"] = str(error.facts["allow"])
     elif isinstance(error, errors.BadKeyError):
         headers["www-authenticate"] = 'Basic realm="API key as the password", charset="UTF-8"'
+    elif isinstance(error, errors.KeyNeededError):
+        # A browser would ask for a password, and the page that asked has a field for the key.
+        headers["www-authenticate"] = "ApiKey"
     return headers
 
 

@@ -1,4 +1,4 @@
-"""What differs between a laptop and AWS: one Protocol for each outside part, and their bundle."""
+"""Ports of downloads: stored datasets, tenants, keys and receipts."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -85,6 +85,27 @@ class Catalog(Protocol):
         ...
 
 
+class Exported(Protocol):
+    """The results of exports, by the ids of their jobs."""
+
+    def export(self, tenant: str, job_id: str) -> Dataset:
+        """Give an export's result as the private dataset `exports/{job_id}`, with its owner.
+
+        What was stored is found at once, and what was removed no more.
+
+        Raises UnknownDatasetError if there is no whole result, DatasetDamagedError if it can't be
+        read as it is stored, and BusyError if it is out of reach just now.
+        """
+        ...
+
+    def file(self, tenant: str, job_id: str, name: str) -> DataFile:
+        """Find a file that stands beside a result's parts (`file-000001.csv`), for Blobs to read.
+
+        Raises UnknownDatasetError if there is none, and BusyError.
+        """
+        ...
+
+
 class Tenants(Protocol):
     """Which hosts are served, and for whom."""
 
@@ -153,6 +174,7 @@ class Ports:
 
     blobs: Blobs
     catalog: Catalog
+    exported: Exported
     tenants: Tenants
     keys: Keys
     receipts: Receipts

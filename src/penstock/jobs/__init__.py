@@ -1,0 +1,1 @@
+"""Jobs: taking them on, working on them, telling of them, and finding what was dropped."""

@@ -1,0 +1,249 @@
+"""Running: one message of a queue becomes one attempt at a job, or is found to be done already."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from penstock.errors import (
+    AlreadyDoneError,
+    BusyError,
+    JobCancelledError,
+    JobError,
+    JobStateError,
+    PenstockError,
+    PermanentError,
+    StaleJobError,
+    TooLongError,
+    UnknownJobError,
+    WorkerStoppingError,
+)
+from penstock.jobs.cancel import end_cancelled
+from penstock.jobs.progress import Reporter
+from penstock.jobs.publish import hand_on
+from penstock.jobs.rules import JobRules
+from penstock.jobs.steps import take_step
+from penstock.jobs.submit import dispatch
+from penstock.model.attempt import Attempt
+from penstock.model.event import EventName, event_of
+from penstock.model.job import Artifact, Job, JobFault, JobKind, JobState, Progress
+from penstock.model.message import JobMessage
+from penstock.ports import JobPorts
+
+Work: TypeAlias = Callable[[Attempt], tuple[Artifact, ...]]
+"""Does a job, up to its manifest, and gives the files of its result."""
+
+Outcome = Literal[
+    "succeeded", "retried", "failed", "cancelled", "returned", "repeated", "superseded", "unknown"
+]
+
+_ENDS: Mapping[JobState, EventName] = {
+    "SUCCEEDED": "job.succeeded",
+    "SUCCEEDED_WITH_REJECTS": "job.succeeded",
+    "FAILED": "job.failed",
+    "CANCELLED": "job.cancelled",
+    "EXPIRED": "job.expired",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What came of a message; `fault` is what an attempt failed with, for the log."""
+
+    outcome: Outcome
+    job: Job | None
+    fault: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """What every attempt of this process shares; `owner` names it in leases."""
+
+    ports: JobPorts
+    works: Mapping[JobKind, Work]
+    rules: JobRules
+    owner: str
+    now: Callable[[], datetime]
+    is_stopping: Callable[[], bool] = lambda: False
+    """Whether this process is to end: its attempt is handed to another one then."""
+    is_time_bounded: bool = False
+    """Whether it ends because of the time that one attempt may take, whatever the attempt does: one
+    that has left no checkpoint by then would come no further the next time."""
+
+
+def run(worker: Worker, message: JobMessage) -> Ran:
+    """Work on the job of a message; the message is done with once this returns.
+
+    What the job's row says decides, so that a message may come twice, late or out of order: a job
+    that is worked on is left alone, one that is over has its last event published again. A process
+    that dies in here leaves a job whose lease lapses, and a sweep hands it on.
+
+    Raises BusyError where the row can't be read: the message is to come again.
+    """
+    ports, now = worker.ports, worker.now
+    try:
+        job = ports.store.get(message.tenant, message.job_id)
+    except UnknownJobError:
+        return Ran(outcome="unknown", job=None)
+    if job.is_over:
+        hand_on(ports, event_of(job, _ENDS[job.state], now=now()))
+        return Ran(outcome="repeated", job=job)
+    try:
+        if job.state == "CANCELLING" and job.lease_owner is None:
+            return Ran(outcome="cancelled", job=end_cancelled(ports, job, now=now()))
+        claim = partial(Job.claimed, owner=worker.owner, now=now())
+        job = take_step(ports, job, claim, now=now(), event="job.started")
+    except (StaleJobError, JobStateError, UnknownJobError):
+        # Somebody works on it, or it is over by now.
+        return Ran(outcome="repeated", job=job)
+    return _attempt(worker, message, job)
+
+
+def _attempt(worker: Worker, message: JobMessage, job: Job) -> Ran:
+    reporter = Reporter(
+        worker.ports,
+        job,
+        rules=worker.rules,
+        now=worker.now,
+        is_stopping=worker.is_stopping,
+    )
+    attempt = _Attempt(worker, job, reporter)
+    reporter.begin()
+    try:
+        try:
+            artifacts = worker.works[job.kind](attempt)
+        finally:
+            reporter.drain()
+        return Ran(outcome="succeeded", job=attempt.succeed(artifacts))
+    except AlreadyDoneError:
+        return Ran(outcome="succeeded", job=attempt.succeed(job.artifacts))
+    except (JobCancelledError, JobStateError):
+        return _cancelled(worker, attempt.job)
+    except StaleJobError:
+        return Ran(outcome="superseded", job=attempt.job)
+    except WorkerStoppingError:
+        if worker.is_time_bounded and attempt.job.checkpoint == job.checkpoint:
+            return _failed(worker, message, attempt.job, TooLongError())
+        return _returned(worker, attempt.job)
+    except UnknownJobError:
+        # It was deleted meanwhile, perhaps before its last file was written.
+        worker.ports.outputs.remove(job.tenant, job.folder)
+        return Ran(outcome="superseded", job=attempt.job)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job's row has to say so
+        return _failed(worker, message, attempt.job, error)
+
+
+def _cancelled(worker: Worker, job: Job) -> Ran:
+    try:
+        latest = worker.ports.store.get(job.tenant, job.id)
+        if latest.fencing_token != job.fencing_token:
+            return Ran(outcome="superseded", job=latest)
+        ended = end_cancelled(worker.ports, latest, now=worker.now())
+    except (StaleJobError, JobStateError, UnknownJobError, BusyError):
+        # It is over, or a sweep ends it.
+        return Ran(outcome="superseded", job=job)
+    return Ran(outcome="cancelled", job=ended)
+
+
+def _returned(worker: Worker, job: Job) -> Ran:
+    now = worker.now()
+    try:
+        job = take_step(worker.ports, job, Job.handed_back, now=now)
+        job = dispatch(worker.ports, job, now=now)
+    except (StaleJobError, JobStateError, UnknownJobError, BusyError):
+        # Whatever it became: its row says so, and a sweep looks after it.
+        return Ran(outcome="superseded", job=job)
+    return Ran(outcome="returned", job=job)
+
+
+def _failed(worker: Worker, message: JobMessage, job: Job, error: Exception) -> Ran:
+    ports, rules, now = worker.ports, worker.rules, worker.now()
+    fault = fault_of(error)
+    try:
+        if fault.retryable and job.attempt < rules.attempts:
+            job = take_step(ports, job, partial(Job.requeued, fault=fault), now=now)
+            wait = rules.retry_seconds[min(job.attempt, len(rules.retry_seconds)) - 1]
+            # Jobs that failed together, for one reason, don't come back together.
+            wait *= random.uniform(1, 1.5)  # noqa: S311 - nobody gains by guessing it
+            dispatch(ports, job, now=now, delay_seconds=wait)
+            return Ran(outcome="retried", job=job, fault=error)
+        ports.outputs.remove(job.tenant, job.folder)
+        job = take_step(
+            ports, job, partial(Job.failed, fault=fault, now=now), now=now, event="job.failed"
+        )
+        ports.dispatch.bury(message, reason=f"{fault.code}: {fault.message}")
+    except JobStateError:
+        return _cancelled(worker, job)
+    except (StaleJobError, UnknownJobError, BusyError):
+        return Ran(outcome="superseded", job=job, fault=error)
+    return Ran(outcome="failed", job=job, fault=error)
+
+
+def fault_of(error: Exception) -> JobFault:
+    """Say what an attempt failed with; of what nobody foresaw, nothing is told."""
+    if isinstance(error, PenstockError):
+        retryable = not isinstance(error, PermanentError) and isinstance(
+            error, JobError | BusyError
+        )
+        return JobFault(
+            code=error.code,
+            kind="recoverable" if retryable else "permanent",
+            message=error.detail,
+            retryable=retryable,
+        )
+    return JobFault(
+        code="internal",
+        kind="unforeseen",
+        message="The service failed; it has been logged.",
+        retryable=True,
+    )
+
+
+class _Attempt:
+    """The attempt as its work sees it (model/attempt.py)."""
+
+    def __init__(self, worker: Worker, job: Job, reporter: Reporter) -> None:
+        self._worker = worker
+        self._reporter = reporter
+        self.job = job
+
+    def progress(
+        self, done: int, *, total: int | None = None, size_bytes: int = 0, phase: str = ""
+    ) -> None:
+        self._reporter.say(Progress(done=done, total=total, bytes=size_bytes, phase=phase))
+
+    def is_over(self) -> bool:
+        return self._reporter.is_over()
+
+    def checkpoint(self, reached: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> None:
+        self._step(partial(Job.checked, checkpoint=reached, artifacts=artifacts))
+
+    def finalize(self) -> None:
+        self._step(Job.finalizing)
+
+    def succeed(self, artifacts: tuple[Artifact, ...]) -> Job:
+        """End well: the result, its event and the state become true in one step."""
+        now = self._worker.now()
+
+        def step(before: Job) -> Job:
+            latest = self._reporter.latest
+            told = replace(
+                before,
+                progress=replace(latest, seq=before.progress.seq),
+                high_water=max(before.high_water, latest.done),
+            )
+            return told.succeeded(
+                artifacts, now=now, expires_at=now + self._worker.rules.files_kept
+            )
+
+        self.job = take_step(self._worker.ports, self.job, step, now=now, event="job.succeeded")
+        return self.job
+
+    def _step(self, step: Callable[[Job], Job]) -> None:
+        self._reporter.check()
+        try:
+            self.job = take_step(self._worker.ports, self.job, step, now=self._worker.now())
+        except JobStateError as error:
+            raise JobCancelledError from error

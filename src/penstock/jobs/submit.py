@@ -1,0 +1,76 @@
+"""Submitting: a job is stored first, and then handed to a queue."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from penstock.errors import BusyError, JobStateError, StaleJobError
+from penstock.jobs.publish import hand_on
+from penstock.jobs.steps import take_step
+from penstock.model.event import event_of
+from penstock.model.job import ANONYMOUS, Job, JobKind, Progress, SizeClass, hash_of, new_job_id
+from penstock.model.message import message_of
+from penstock.ports import JobPorts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What is asked for: checked already, with everything that a worker needs to know."""
+
+    tenant: str
+    user: str
+    kind: JobKind
+    type: str
+    params: Mapping[str, Any]
+    size: SizeClass
+    dataset_version: str | None = None
+    idempotency_key: str | None = None
+
+
+def submit(ports: JobPorts, wanted: Submission, *, now: datetime) -> Job:
+    """Store a job and dispatch it; give it, or the one that its idempotency key made before.
+
+    Once this returns, the job comes to an end whatever fails: where no queue takes it, a sweep
+    hands it on later.
+
+    Raises IdempotencyMismatchError, IdempotencyPendingError, and BusyError, with which nothing is
+    known to be stored.
+    """
+    job = Job(
+        id=new_job_id(),
+        tenant=wanted.tenant,
+        user=wanted.user,
+        kind=wanted.kind,
+        type=wanted.type,
+        params=wanted.params,
+        params_hash=hash_of(wanted.params),
+        size=wanted.size,
+        created=now,
+        # Visitors share one name: the key of one must not give the job of another.
+        idempotency_key=None if wanted.user == ANONYMOUS else wanted.idempotency_key,
+        dataset_version=wanted.dataset_version,
+        # Whoever asks for all events asks for those above 0.
+        progress=Progress(seq=1),
+    )
+    accepted = event_of(job, "job.accepted", now=now)
+    stored = ports.store.add(job, accepted)
+    if stored.id != job.id:
+        return stored
+    hand_on(ports, accepted)
+    return dispatch(ports, stored, now=now)
+
+
+def dispatch(ports: JobPorts, job: Job, *, now: datetime, delay_seconds: float = 0) -> Job:
+    """Hand a waiting job to its queue, and say so; give it as it is then.
+
+    Where the queue can't be reached, or somebody works on the job already, it is given as it was.
+    """
+    try:
+        ports.dispatch.send(message_of(job), delay_seconds=delay_seconds)
+    except BusyError:
+        return job
+    with suppress(StaleJobError, JobStateError, BusyError):
+        return take_step(ports, job, Job.queued, now=now)
+    return job

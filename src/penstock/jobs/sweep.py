@@ -1,0 +1,156 @@
+"""Sweeping: finding jobs that were dropped, died, were cancelled in vain, or are kept no longer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from penstock.errors import JobStateError, StaleJobError, UnknownJobError
+from penstock.jobs.cancel import end_cancelled
+from penstock.jobs.publish import empty_outbox
+from penstock.jobs.rules import JobRules
+from penstock.jobs.steps import take_step
+from penstock.jobs.submit import dispatch
+from penstock.model.job import Job, JobFault
+from penstock.model.message import message_of
+from penstock.ports import JobPorts, Observation
+
+
+@dataclass(slots=True, kw_only=True)
+class Swept:
+    """How many jobs, or events, a sweep did something for."""
+
+    dispatched: int = 0
+    stalled: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    expired: int = 0
+    forgotten: int = 0
+    published: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper:
+    """Who looks, and by which clock: `observer` names the clock that `seconds` counts by.
+
+    What one observer saw is compared with what the same one sees later: no two machines' clocks
+    ever are, and one that begins anew is another observer.
+    """
+
+    ports: JobPorts
+    rules: JobRules
+    observer: str
+    seconds: Callable[[], float]
+    now: Callable[[], datetime]
+
+
+def sweep(sweeper: Sweeper) -> Swept:
+    """Look at every job that isn't over, once, and at what is kept no longer.
+
+    Each job's change is a step of its own: a sweep that ends in the midst, or runs beside another,
+    does no harm. Raises BusyError where the store is out of reach.
+    """
+    swept = Swept()
+    for job, seen in sweeper.ports.upkeep.unfinished():
+        pulse = pulse_of(job)
+        seconds = sweeper.seconds()
+        if (
+            seen is None
+            or (seen.pulse, seen.observer) != (pulse, sweeper.observer)
+            or seen.seconds > seconds
+        ):
+            seen = Observation(pulse=pulse, observer=sweeper.observer, seconds=seconds)  # noqa: PLW2901 - what holds from here on
+            sweeper.ports.upkeep.observe(job, seen)
+        try:
+            _look_after(sweeper, job, rested=seconds - seen.seconds, swept=swept)
+        except (StaleJobError, JobStateError, UnknownJobError):
+            # It lives: somebody took a step at this moment.
+            continue
+    _remove_outdated(sweeper, swept)
+    swept.published = empty_outbox(sweeper.ports)
+    return swept
+
+
+def pulse_of(job: Job) -> str:
+    """Give what changes with each sign of life of a job in its state."""
+    signs: tuple[object, ...]
+    match job.state:
+        case "RUNNING" | "FINALIZING":
+            signs = (job.attempt, job.fencing_token, job.heartbeat)
+        case "CANCELLING":
+            # An attempt may go on beating and never end.
+            signs = (job.fencing_token,)
+        case _:
+            signs = (job.attempt, job.dispatches)
+    return ":".join(str(sign) for sign in (job.state, *signs))
+
+
+def release(sweeper: Sweeper, job: Job, *, swept: Swept) -> None:
+    """Take a dead attempt's lease away, and have the job worked on again or end it.
+
+    Raises StaleJobError where somebody else did, or the attempt lives.
+    """
+    ports, now = sweeper.ports, sweeper.now()
+    if job.attempt < sweeper.rules.attempts:
+        job = take_step(ports, job, _only(job, Job.stalling), now=now, event="job.stalled")
+        dispatch(ports, job, now=now)
+        swept.stalled += 1
+        return
+    fault = JobFault(
+        code="stalled",
+        kind="recoverable",
+        message=f"The job's worker died in each of {job.attempt} attempts.",
+        retryable=True,
+    )
+    ports.outputs.remove(job.tenant, job.folder)
+    failing = _only(job, partial(Job.failed, fault=fault, now=now))
+    failed = take_step(ports, job, failing, now=now, event="job.failed")
+    ports.dispatch.bury(message_of(failed), reason=f"{fault.code}: {fault.message}")
+    swept.failed += 1
+
+
+def _look_after(sweeper: Sweeper, job: Job, *, rested: float, swept: Swept) -> None:
+    rules = sweeper.rules
+    match job.state:
+        case "ACCEPTED" | "QUEUED":
+            doublings = min(max(job.dispatches - 1, 0), rules.start_doublings)
+            is_late = rested >= rules.start_seconds * 2**doublings
+            was_never_sent = job.dispatches == 0 and rested >= rules.heartbeat_seconds
+            if is_late or was_never_sent:
+                dispatch(sweeper.ports, job, now=sweeper.now())
+                swept.dispatched += 1
+        case "RUNNING" | "FINALIZING":
+            if rested >= rules.lease_seconds:
+                release(sweeper, job, swept=swept)
+        case "CANCELLING":
+            if job.lease_owner is None or rested >= rules.cancel_seconds:
+                end_cancelled(sweeper.ports, job, now=sweeper.now())
+                swept.cancelled += 1
+        case _:
+            return
+
+
+def _only(seen: Job, step: Callable[[Job], Job]) -> Callable[[Job], Job]:
+    """Take the step only while the job shows no more life than it did when it was seen."""
+
+    def taken(before: Job) -> Job:
+        if pulse_of(before) != pulse_of(seen):
+            raise StaleJobError(before.id)
+        return step(before)
+
+    return taken
+
+
+def _remove_outdated(sweeper: Sweeper, swept: Swept) -> None:
+    ports, now = sweeper.ports, sweeper.now()
+    for job in ports.upkeep.outdated(now=now, rows_before=now - sweeper.rules.rows_kept):
+        try:
+            ports.outputs.remove(job.tenant, job.folder)
+            if job.created < now - sweeper.rules.rows_kept:
+                ports.upkeep.remove(job.tenant, job.id)
+                swept.forgotten += 1
+            else:
+                take_step(ports, job, Job.expired, now=now, event="job.expired")
+                swept.expired += 1
+        except (StaleJobError, JobStateError, UnknownJobError):
+            continue
