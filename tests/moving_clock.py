@@ -1,4 +1,4 @@
-"""A clock for tests."""
+"""Clocks for tests."""
 
 from datetime import UTC, datetime
 
@@ -13,3 +13,16 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
+
+
+class SteadyClock:
+    """Seconds since some start, that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def wait(self, seconds: float) -> None:
+        self.seconds += seconds

@@ -1,107 +1,82 @@
 """Composition of the embedded service: Settings → adapters → what every request shares."""
 
-import tempfile
+import logging
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from threading import Event
 
-from penstock.errors import SetupError
-from penstock.local.atomic import private_folder
-from penstock.local.blobs import FileBlobs
-from penstock.local.catalog import store_catalog
-from penstock.local.demo import demo_tenants, ensure_demo
-from penstock.local.keys import SqliteKeys
-from penstock.local.places import database_path, store_path, tenants_path
-from penstock.local.receipts import SqliteReceipts
-from penstock.local.served import served_catalog
-from penstock.local.tenants import FileTenants
-from penstock.local.tenants_alone import LOCAL_TENANT, OneTenant
-from penstock.model.tenant import Tenant
-from penstock.ports import Catalog, Ports, Tenants
-from penstock.reading.engine import Engine
+from penstock.jobs.rules import rules_of
+from penstock.jobs.sweep import Sweeper
+from penstock.local.job_ports import local_jobs
+from penstock.local.opened import Served, open_home
+from penstock.local.owners import this_owner
+from penstock.local.supervise import Supervisor
+from penstock.local.tickets import MemoryTickets
+from penstock.model.job import SIZES
 from penstock.settings import Settings
+from penstock.web.jobs.api import JobsApi
 from penstock.web.resources import Resources
 from penstock.web.wiring import utc_now, wired
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What `penstock serve` was asked to serve."""
-
-    path: Path | None = None
-    """A folder or file as the only tenant; None serves the tenants of the home folder."""
-    null_text: str | None = None
-    demo: bool = True
-    """Whether the demo tenants are among those of the home folder; they are made if missing."""
 
 
 @contextmanager
 def compose(settings: Settings, served: Served) -> Iterator[Resources]:
     """Wire the embedded service for the body, and close everything after it.
 
+    Worker processes are started when there is a job, and none is left afterwards.
+
     Raises SetupError if something that it stands on can't be used.
     """
-    home = settings.home.expanduser()
-    private_folder(home)
     with ExitStack() as stack:
-        scratch = Path(
-            stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True)
+        opened = stack.enter_context(
+            open_home(
+                settings,
+                served,
+                memory_bytes=settings.engine_memory_bytes,
+                queries=settings.scan_slots,
             )
         )
-        roots = [store_path(home), home / "converted"]
-        if served.path is not None:
-            real = _real(served.path)
-            roots.append(real if real.is_dir() else real.parent)
-        engine = Engine(
-            roots=roots,
-            spill_dir=scratch,
-            memory_bytes=settings.engine_memory_bytes,
-            threads=settings.engine_threads,
-            queries=settings.scan_slots,
-            spill_bytes=settings.sort_spill_bytes,
+        woken = Event()
+        jobs = stack.enter_context(local_jobs(opened.home, wake=woken.set))
+        supervisor = Supervisor(
+            commands=work_commands(settings, served),
+            queue=jobs.queue,
+            sweeper=Sweeper(
+                ports=jobs.ports,
+                rules=rules_of(settings),
+                observer=this_owner(),
+                seconds=time.monotonic,
+                now=utc_now,
+            ),
+            sweep_seconds=settings.job_sweep_seconds,
+            woken=woken,
+            report=logging.getLogger("penstock.jobs").warning,
         )
-        stack.callback(engine.close)
-        keys = SqliteKeys(database_path(home), now=utc_now)
-        stack.callback(keys.close)
-        receipts = SqliteReceipts(database_path(home), now=utc_now)
-        stack.callback(receipts.close)
-        catalog, tenants = _what_is_served(settings, served, home, engine)
-        ports = Ports(
-            blobs=FileBlobs(), catalog=catalog, tenants=tenants, keys=keys, receipts=receipts
+        stack.enter_context(supervisor.running())
+        yield stack.enter_context(
+            wired(
+                settings,
+                opened.ports,
+                opened.engine,
+                scratch=opened.scratch,
+                basic_keys=True,
+                jobs=JobsApi(ports=jobs.ports, tickets=MemoryTickets(), feed=jobs.store),
+            )
         )
-        yield stack.enter_context(wired(settings, ports, engine, scratch=scratch, basic_keys=True))
 
 
-def _real(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except RuntimeError as error:  # only Python before 3.13 raises here, for a circle of links
-        raise SetupError(f"{path} can't be read: its links lead in a circle.") from error
+def work_commands(settings: Settings, served: Served) -> list[list[str]]:
+    """Give the command of each worker: the first takes jobs of any size, the others no large ones.
 
-
-def _what_is_served(
-    settings: Settings, served: Served, home: Path, engine: Engine
-) -> tuple[Catalog, Tenants]:
-    if served.path is None:
-        demo_ids = frozenset(tenant.id for tenant in demo_tenants())
-        tenants = FileTenants(tenants_path(home), hidden=frozenset() if served.demo else demo_ids)
-        if served.demo:
-            _add_demo(home, tenants)
-        return store_catalog(store_path(home), engine=engine), tenants
-    catalog = served_catalog(served.path, home=home, engine=engine, null_text=served.null_text)
-    hosts = ["localhost", "127.0.0.1", "[::1]"]
-    if settings.host not in (*hosts, "0.0.0.0", "::", "::1"):  # noqa: S104 - compared, not bound
-        hosts.append(settings.host.lower())
-    title = served.path.resolve().name
-    return catalog, OneTenant(Tenant(id=LOCAL_TENANT, hosts=tuple(hosts), title=title))
-
-
-def _add_demo(home: Path, tenants: FileTenants) -> None:
-    """Make the demo data and list its tenants, unless they were listed before."""
-    ensure_demo(home)
-    listed = {tenant.id for tenant in (*tenants.all(), *tenants.disabled())}
-    for tenant in demo_tenants():
-        if tenant.id not in listed:
-            tenants.add(tenant)
+    So small ones go on while a large one is worked on.
+    """
+    command = [sys.executable, "-m", "penstock", "work", "--supervised"]
+    command += ["--home", str(settings.home)]
+    command += [] if served.demo else ["--no-demo"]
+    command += [] if served.null_text is None else ["--null", served.null_text]
+    path = [] if served.path is None else ["--", str(served.path)]
+    sizes = [["--size", size] for size in SIZES]
+    few = [word for words in sizes[:-1] for word in words]
+    return [[*command, *([] if place == 0 else few), *path] for place in range(settings.workers)]

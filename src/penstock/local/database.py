@@ -27,6 +27,8 @@ class Database:
 
     def __init__(self, path: Path, *, schema: str, durable: bool) -> None:
         self._path = path
+        self._durable = durable
+        self._is_durable: bool | None = None
         self._lock = threading.Lock()
         private_folder(path.parent)
         try:
@@ -38,8 +40,7 @@ class Database:
                 )
                 try:
                     self._connection.execute("PRAGMA journal_mode = WAL")
-                    synchronous = "FULL" if durable else "NORMAL"
-                    self._connection.execute(f"PRAGMA synchronous = {synchronous}")
+                    self._make_durable(durable=durable)
                     self._connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT")
                 except BaseException:
                     self._connection.close()
@@ -53,12 +54,14 @@ class Database:
             return self._connection.execute(sql, parameters).fetchall()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, durable: bool | None = None) -> Iterator[sqlite3.Connection]:
         """Run the body as one transaction that is alone in writing from its start.
 
-        Committed at the body's end, undone if the body or the commit raises.
+        Committed at the body's end, undone if the body or the commit raises. `durable` says for
+        this one alone whether it survives a power cut; each that does makes all before it do so.
         """
         with self._lock, self._translated():
+            self._make_durable(durable=self._durable if durable is None else durable)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -72,6 +75,11 @@ class Database:
         """Close the file; closing twice changes nothing."""
         with self._lock:
             self._connection.close()
+
+    def _make_durable(self, *, durable: bool) -> None:
+        if durable is not self._is_durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._is_durable = durable
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -16,3 +16,13 @@ def tenants_path(home: Path) -> Path:
 def store_path(home: Path) -> Path:
     """Where tenants' datasets are stored."""
     return home / "store"
+
+
+def jobs_path(home: Path) -> Path:
+    """Where jobs, their events and their queue are stored."""
+    return home / "jobs.sqlite"
+
+
+def databases_path(home: Path) -> Path:
+    """Where it is written how to connect to tenants' databases."""
+    return home / "databases.json"

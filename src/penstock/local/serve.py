@@ -15,14 +15,17 @@ import uvicorn
 from penstock.errors import SetupError
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.banner import banner
-from penstock.local.compose import Served, compose
-from penstock.local.protocol import TargetAwareProtocol
+from penstock.local.compose import compose
+from penstock.local.opened import Served
+from penstock.local.protocol import SocketProtocol, TargetAwareProtocol
 from penstock.settings import Settings
 from penstock.web.app import create_app
 from penstock.web.resources import Resources
 
 _BACKLOG = 1024
 _GRACE_SECONDS = 2
+_SOCKET_MESSAGE_BYTES = 4096
+"""Clients of sockets have nothing to say: a long message ends the connection."""
 _STREAM_THREADS = ("producer", "ahead")
 
 
@@ -68,7 +71,9 @@ def server_of(resources: Resources) -> uvicorn.Server:
             create_app(resources),
             http=TargetAwareProtocol,
             loop="uvloop" if sys.platform != "win32" else "asyncio",
-            ws="none",
+            ws=SocketProtocol,
+            ws_max_size=_SOCKET_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -17,12 +17,15 @@ while that one is not enabled.
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from penstock.errors import SetupError
 from penstock.model.tenant import HOST_FORM, ID_FORM, Caps, Tenant, is_host, is_tenant_id
+
+_DEFAULT = Caps()
 
 
 def _id(text: str) -> str:
@@ -47,6 +50,11 @@ class CapsEntry(_Strict):
     response_bytes: PositiveInt | None = None
     response_rows: PositiveInt | None = None
     requests_per_minute: PositiveInt | None = None
+    anonymous_exports: bool = False
+    anonymous_export_rows: PositiveInt | None = None
+    anonymous_export_bytes: PositiveInt | None = None
+    anonymous_jobs: PositiveInt = _DEFAULT.anonymous_jobs
+    anonymous_jobs_per_address: PositiveInt = _DEFAULT.anonymous_jobs_per_address
 
 
 class TenantEntry(_Strict):
@@ -60,16 +68,11 @@ class TenantEntry(_Strict):
     @classmethod
     def of(cls, tenant: Tenant) -> Self:
         """Give a tenant's entry. Raises SetupError if one of its facts can't stand in the file."""
-        caps = tenant.caps
         try:
             return cls(
                 title=tenant.title,
                 hosts=list(tenant.hosts),
-                caps=CapsEntry(
-                    response_bytes=caps.response_bytes,
-                    response_rows=caps.response_rows,
-                    requests_per_minute=caps.requests_per_minute,
-                ),
+                caps=CapsEntry(**asdict(tenant.caps)),
             )
         except ValidationError as error:
             raise SetupError(_fault(error, place=("tenants", tenant.id))) from error
@@ -80,11 +83,7 @@ class TenantEntry(_Strict):
             id=tenant_id,
             hosts=tuple(self.hosts),
             title=self.title,
-            caps=Caps(
-                response_bytes=self.caps.response_bytes,
-                response_rows=self.caps.response_rows,
-                requests_per_minute=self.caps.requests_per_minute,
-            ),
+            caps=Caps(**self.caps.model_dump()),
         )
 
 

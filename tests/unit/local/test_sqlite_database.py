@@ -3,6 +3,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_a_body_that_fails_leaves_nothing_behind(database: Database) -> None:
     with database.writing() as connection:
         connection.execute("INSERT INTO note VALUES ('b')")
     assert database.rows("SELECT * FROM note") == [("b",)]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_transaction_says_for_itself_alone_whether_it_is_durable(
+    tmp_path: Path,
+    durable: bool,  # noqa: FBT001 - pytest passes by name
+) -> None:
+    synchronous = {True: [(2,)], False: [(1,)]}
+    with closing(Database(tmp_path / "p.sqlite", schema=SCHEMA, durable=durable)) as database:
+        for wanted in (None, not durable, None, durable, not durable, None):
+            with database.writing(durable=wanted) as connection:
+                found = connection.execute("PRAGMA synchronous").fetchall()
+            assert found == synchronous[durable if wanted is None else wanted]
 
 
 def test_a_full_disk_is_a_busy_error_and_the_database_stays_usable(database: Database) -> None:

@@ -1,0 +1,88 @@
+"""The adapters of jobs in a home folder."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.local.databases import FileDatabases
+from penstock.local.dead_letters import SqliteDeadLetters
+from penstock.local.job_database import JobDatabase
+from penstock.local.job_events import SqliteJobEvents
+from penstock.local.job_upkeep import SqliteJobUpkeep
+from penstock.local.jobs import SqliteJobStore
+from penstock.local.outputs import FileOutputs
+from penstock.local.places import databases_path, jobs_path, store_path
+from penstock.local.queue import SqliteQueue
+from penstock.model.event import JobEvent
+from penstock.model.message import JobMessage
+from penstock.ports import JobPorts
+from penstock.web.wiring import utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalJobs:
+    """The jobs of a home, as their ports and as what is more than these here."""
+
+    ports: JobPorts
+    store: SqliteJobStore
+    queue: SqliteQueue
+
+
+class _StoredIsPublished:
+    """Events need no hand-over here: whoever listens looks into the file where they are stored."""
+
+    def publish(self, event: JobEvent) -> None:
+        pass
+
+
+class _Waking:
+    """A queue that wakes its workers' supervisor with each message."""
+
+    def __init__(self, queue: SqliteQueue, wake: Callable[[], None]) -> None:
+        self._queue = queue
+        self._wake = wake
+
+    def send(self, message: JobMessage, *, delay_seconds: float = 0) -> None:
+        self._queue.send(message, delay_seconds=delay_seconds)
+        self._wake()
+
+    def bury(self, message: JobMessage, *, reason: str) -> None:
+        self._queue.bury(message, reason=reason)
+
+
+@contextmanager
+def local_jobs(
+    home: Path,
+    *,
+    demo_database: Callable[[str], str | None] | None = None,
+    wake: Callable[[], None] = lambda: None,
+) -> Iterator[LocalJobs]:
+    """Open the jobs of a home for the body; `wake` is called when one is dispatched.
+
+    Raises SetupError if their file can't be used.
+    """
+    database = JobDatabase(jobs_path(home))
+    try:
+        letters = SqliteDeadLetters(database, now=utc_now)
+        store = SqliteJobStore(database)
+        queue = SqliteQueue(database, letters=letters, clock=time.monotonic, now=utc_now)
+        yield LocalJobs(
+            ports=JobPorts(
+                store=store,
+                events=SqliteJobEvents(database),
+                upkeep=SqliteJobUpkeep(database),
+                dispatch=_Waking(queue, wake),
+                letters=letters,
+                publish=_StoredIsPublished(),
+                outputs=FileOutputs(store_path(home)),
+                databases=FileDatabases(
+                    databases_path(home), demo=demo_database or (lambda _: None)
+                ),
+            ),
+            store=store,
+            queue=queue,
+        )
+    finally:
+        database.close()

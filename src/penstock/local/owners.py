@@ -1,0 +1,44 @@
+"""Owners: which process of this machine holds a lease, and whether it is alive."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_STARTED_FIELD = 19
+"""Where /proc/PID/stat holds the start time, counted behind the command's name (proc(5), field 22);
+a process id alone may be another process's by now."""
+
+
+def this_owner() -> str:
+    """Name this process so that another one of this machine can tell whether it lives."""
+    return f"{_boot()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether the process of an owner is known to have ended; one of elsewhere isn't known."""
+    boot, _, rest = owner.partition("/")
+    pid, _, started = rest.partition("/")
+    if not boot or boot != _boot() or not pid.isdecimal() or not started:
+        return False
+    return _started(int(pid)) != started
+
+
+@cache
+def _boot() -> str:
+    """Tell this boot of this machine from all others; empty where there is no telling."""
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    # The command's name stands in parentheses, and may hold some of its own.
+    state, *fields = status.rpartition(")")[2].split()
+    # A process whose parent hasn't taken notice of its end is still listed, as a zombie.
+    return "" if state in "ZX" else fields[_STARTED_FIELD - 1]

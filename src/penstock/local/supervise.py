@@ -1,0 +1,133 @@
+"""Supervising: worker processes are started when jobs come, replaced when they die, and ended."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+
+from penstock.errors import BusyError, StaleJobError
+from penstock.jobs.sweep import Sweeper, Swept, release, sweep
+from penstock.local.owners import is_dead
+from penstock.local.queue import SqliteQueue
+from penstock.model.job import WORKING
+from penstock.web.account import where
+
+_LOOK_SECONDS = 1
+_ENDING_SECONDS = 10
+_REPLACED_AFTER_SECONDS = 2
+"""A worker that can't start is not started again and again without a pause."""
+
+
+class Supervisor:
+    """Keeps the worker processes of a service, and sweeps its jobs; one thread.
+
+    `woken` is set when a job is dispatched: workers start then, if they haven't.
+
+    A worker ends when its standard input does, so that none outlives the service, however that
+    ends. The jobs of a worker that died are handed on at once, without waiting for their leases.
+    """
+
+    def __init__(
+        self,
+        *,
+        commands: Sequence[Sequence[str]],
+        queue: SqliteQueue,
+        sweeper: Sweeper,
+        sweep_seconds: float,
+        woken: threading.Event,
+        report: Callable[[str], None],
+    ) -> None:
+        self._commands = commands
+        self._queue = queue
+        self._sweeper = sweeper
+        self._sweep_seconds = sweep_seconds
+        self._report = report
+        self._workers: list[subprocess.Popen[bytes] | None] = [None] * len(commands)
+        self._woken = woken
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Supervise while the body runs; afterwards no worker is left."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._is_ending = True
+            # What was woken for something else may have been taken notice of just now.
+            while self._thread.is_alive():
+                self._woken.set()
+                self._thread.join(_LOOK_SECONDS)
+            self._end_workers()
+
+    def _run(self) -> None:
+        is_wanted = False
+        next_sweep = time.monotonic()
+        may_start = 0.0
+        while not self._is_ending:
+            try:
+                if time.monotonic() >= next_sweep:
+                    next_sweep = time.monotonic() + self._sweep_seconds
+                    self.hand_on_dead()
+                    sweep(self._sweeper)
+                is_wanted = is_wanted or self._woken.is_set() or self._has_jobs()
+                self._woken.clear()
+                if self._take_notice() or (is_wanted and None in self._workers):
+                    self.hand_on_dead()
+                    if time.monotonic() >= may_start:
+                        self._start_missing()
+                        may_start = time.monotonic() + _REPLACED_AFTER_SECONDS
+            except BusyError:
+                self._report("jobs: the records can't be used just now; the next look is in 1 s.")
+            except Exception as error:  # noqa: BLE001 - it has to go on, whatever this one is
+                self._report(f"jobs: {where(error)}")
+            self._woken.wait(_LOOK_SECONDS)
+
+    def hand_on_dead(self) -> None:
+        """Hand on the jobs whose workers are known to be dead, and the messages that they held."""
+        for job, _ in self._sweeper.ports.upkeep.unfinished():
+            if job.state in WORKING and job.lease_owner and is_dead(job.lease_owner):
+                with suppress(StaleJobError):
+                    release(self._sweeper, job, swept=Swept())
+        self._queue.hand_back(is_dead)
+
+    def _has_jobs(self) -> bool:
+        return next(iter(self._sweeper.ports.upkeep.unfinished()), None) is not None
+
+    def _take_notice(self) -> bool:
+        """Tell whether a worker has died since the last look."""
+        died = False
+        for place, worker in enumerate(self._workers):
+            if worker is not None and worker.poll() is not None:
+                self._report(f"jobs: a worker ended with {worker.returncode}; another one starts.")
+                self._workers[place] = None
+                died = True
+        return died
+
+    def _start_missing(self) -> None:
+        for place, command in enumerate(self._commands):
+            if self._workers[place] is None:
+                # A group of its own: Ctrl-C ends the service, which then ends its workers.
+                self._workers[place] = subprocess.Popen(  # noqa: S603 - our own command
+                    command, stdin=subprocess.PIPE, start_new_session=True
+                )
+
+    def _end_workers(self) -> None:
+        with ExitStack() as stack:
+            for worker in self._workers:
+                if worker is not None:
+                    stack.callback(_end, worker)
+            for worker in self._workers:
+                if worker is not None and worker.stdin is not None:
+                    with suppress(OSError):
+                        worker.stdin.close()
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    try:
+        worker.wait(_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()

@@ -1,0 +1,103 @@
+"""`penstock work`: a process that works on jobs until it is told to end."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from penstock.errors import BusyError
+from penstock.jobs.run import Ran, Worker, run
+from penstock.lean import share_one_heap
+from penstock.local.compose_work import compose_work
+from penstock.local.opened import Served
+from penstock.local.queue import SqliteQueue
+from penstock.model.job import SizeClass
+from penstock.model.message import JobMessage
+from penstock.settings import Settings
+from penstock.web.account import where
+
+_LOOK_SECONDS = 0.1
+_VISIBLE_SECONDS = 900
+"""A message that comes again while its job is worked on says nothing new: the job's row decides."""
+_BUSY_SECONDS = 5
+_LOG = logging.getLogger("penstock.jobs")
+
+
+def work(
+    settings: Settings, served: Served, *, sizes: Sequence[SizeClass], supervised: bool
+) -> None:
+    """Work on jobs of these size classes, one after the other, until interrupted.
+
+    A `supervised` worker ends when its standard input does, and leaves Ctrl-C to its supervisor.
+    What it works on just then is handed back, and goes on in another worker.
+
+    Raises SetupError if the home can't be used.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    share_one_heap()
+    ending = threading.Event()
+    if supervised:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=_await_end_of_input, args=(ending,), daemon=True).start()
+    else:
+        signal.signal(signal.SIGINT, lambda *_: ending.set())
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    with ExitStack() as stack:
+        worker, queue = stack.enter_context(
+            compose_work(settings, served, is_stopping=ending.is_set)
+        )
+        work_off(worker, queue, sizes=sizes, is_ending=ending.is_set, wait=ending.wait)
+
+
+def work_off(
+    worker: Worker,
+    queue: SqliteQueue,
+    *,
+    sizes: Sequence[SizeClass],
+    is_ending: Callable[[], bool],
+    wait: Callable[[float], object],
+) -> None:
+    """Take messages off a queue and work on their jobs, until `is_ending`."""
+    while not is_ending():
+        try:
+            received = queue.receive(sizes, visible_seconds=_VISIBLE_SECONDS, holder=worker.owner)
+            if received is None:
+                wait(_LOOK_SECONDS)
+                continue
+            try:
+                ran = run(worker, received.message)
+            except BusyError:
+                queue.release(received, delay_seconds=_BUSY_SECONDS)
+                raise
+            queue.done(received)
+        except BusyError as error:
+            _LOG.warning("jobs: %s", error.detail)
+            wait(_BUSY_SECONDS)
+            continue
+        _log(received.message, ran)
+
+
+def _log(message: JobMessage, ran: Ran) -> None:
+    job = ran.job
+    _LOG.info(
+        "job tenant=%s id=%s type=%s outcome=%s state=%s attempt=%s rows=%s fault=%s",
+        message.tenant,
+        message.job_id,
+        message.type,
+        ran.outcome,
+        job.state if job else "-",
+        job.attempt if job else "-",
+        job.high_water if job else "-",
+        type(ran.fault).__name__ if ran.fault else "-",
+    )
+    if job is not None and job.error is not None and job.error.kind == "unforeseen" and ran.fault:
+        _LOG.error("job id=%s %s", job.id, where(ran.fault))
+
+
+def _await_end_of_input(ending: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    ending.set()
