@@ -19,17 +19,19 @@ def hand_on(ports: JobPorts, event: JobEvent) -> None:
 def empty_outbox(ports: JobPorts) -> int:
     """Publish what is stored and was not published yet; gives how many events went out.
 
-    Ends at the first one that can't be: its turn comes again. Holds 100 events.
+    One that can't be published now is passed over: its turn comes again, and those behind it don't
+    wait. Holds 100 events.
     """
     sent = 0
-    while waiting := ports.events.unpublished(limit=_AT_ONCE):
+    while True:
+        waiting = ports.events.unpublished(limit=_AT_ONCE)
+        left = 0
         for event in waiting:
             try:
                 ports.publish.publish(event)
                 ports.events.published(event)
+                sent += 1
             except BusyError:
-                return sent
-            sent += 1
-        if len(waiting) < _AT_ONCE:
-            break
-    return sent
+                left += 1
+        if left or len(waiting) < _AT_ONCE:
+            return sent

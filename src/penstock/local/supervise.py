@@ -102,6 +102,7 @@ class Supervisor:
         for place, worker in enumerate(self._workers):
             if worker is not None and worker.poll() is not None:
                 self._report(f"jobs: a worker ended with {worker.returncode}; another one starts.")
+                _close(worker)
                 self._workers[place] = None
                 died = True
         return died
@@ -120,9 +121,15 @@ class Supervisor:
                 if worker is not None:
                     stack.callback(_end, worker)
             for worker in self._workers:
-                if worker is not None and worker.stdin is not None:
-                    with suppress(OSError):
-                        worker.stdin.close()
+                if worker is not None:
+                    _close(worker)
+
+
+def _close(worker: "subprocess.Popen[bytes]") -> None:
+    """End a worker's standard input, which ends the worker if it lives."""
+    if worker.stdin is not None:
+        with suppress(OSError):
+            worker.stdin.close()
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:
