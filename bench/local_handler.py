@@ -7,7 +7,8 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from penstock.local.compose import Served, compose
+from penstock.local.compose import compose
+from penstock.local.opened import Served
 from penstock.settings import Settings
 from penstock.web.app import create_app
 

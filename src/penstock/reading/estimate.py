@@ -7,9 +7,11 @@ from penstock.errors import QueryTimeoutError, ResponseTooLargeError
 from penstock.model.dataset import Dataset
 from penstock.model.format import Format, Style
 from penstock.model.slice import Page, Slice
+from penstock.reading.beginning import Beginning
+from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.encoded import Caps, Tally, encode_batches, text_types
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Reader, count_rows, page_rows, scan
+from penstock.reading.scan import Batch, Reader, scan
 
 _SAMPLE_ROWS = 1000
 _COUNT_SECONDS = 0.2
@@ -56,24 +58,29 @@ def weigh(
     style: Style,
     allowance: Allowance,
     code: Code | None = None,
+    beginning: Beginning | None = None,
 ) -> Weight:
     """Weigh the first rows of an answer, in a content coding if `code` is given; 0.0 if none.
 
-    In file order the first 1,000 rows of the answer are read; a sorted, grouped or distinct answer
-    is weighed by the rows of the dataset, since making it would cost what the estimate is to save.
+    In file order the first 1,000 rows of the answer are read, or taken from its `beginning`; a
+    sorted, grouped or distinct answer is weighed by the rows of the dataset, since making it would
+    cost what the estimate is to save.
     """
-    sampled = wanted
-    if wanted.sort and not (wanted.grouped or wanted.distinct):
-        sampled = replace(wanted, sort=())
-    sampled = replace(sampled, page=Page(limit=_SAMPLE_ROWS))
-    batches = scan(
-        reader,
-        dataset,
-        sampled,
-        text=text_types(written),
-        allowance=allowance,
-        pace=AT_ONCE,
-    )
+    batches: Iterable[Batch]
+    if beginning is not None:
+        batches = beginning.first(_SAMPLE_ROWS)
+    else:
+        sampled = wanted
+        if wanted.sort and not (wanted.grouped or wanted.distinct):
+            sampled = replace(wanted, sort=())
+        batches = scan(
+            reader,
+            dataset,
+            replace(sampled, page=Page(limit=_SAMPLE_ROWS)),
+            text=text_types(written),
+            allowance=allowance,
+            pace=AT_ONCE,
+        )
     tally = Tally()
     pieces: Iterator[bytes] = encode_batches(
         batches,
@@ -99,23 +106,37 @@ def refuse_if_too_large(
     caps: Caps,
     allowance: Allowance,
     code: Code | None = None,
+    beginning: Beginning | None = None,
 ) -> None:
     """Refuse an answer that surely exceeds its caps; an unsure one may begin, and ends at its cap.
 
     The footers bound the rows; only where that bound may exceed a cap are rows counted, for 0.2 s
-    at most, and then weighed. Raises ResponseTooLargeError.
+    at most, and then weighed. The `beginning` of an answer that has begun already tells both where
+    it can, and the rest is counted in its slot. Raises ResponseTooLargeError.
     """
     if not _may_cross(page_rows(dataset.rows, wanted), dataset, caps):
         return
-    try:
+    rows = None if beginning is None else beginning.all_rows
+    if rows is None:
         counting = Allowance(seconds=_COUNT_SECONDS)
-        rows = page_rows(count_rows(reader, dataset, wanted, allowance=counting), wanted)
-    except QueryTimeoutError:
-        return
+        try:
+            counted = count_rows(
+                reader, dataset, wanted, allowance=counting, has_slot=beginning is not None
+            )
+        except QueryTimeoutError:
+            return
+        rows = page_rows(counted, wanted)
     if not _may_cross(rows, dataset, caps):
         return
     weight = weigh(
-        reader, dataset, wanted, written=written, style=style, allowance=allowance, code=code
+        reader,
+        dataset,
+        wanted,
+        written=written,
+        style=style,
+        allowance=allowance,
+        code=code,
+        beginning=beginning,
     )
     if crossed := _first_crossed(rows, weight, caps, is_coded=code is not None):
         raise crossed

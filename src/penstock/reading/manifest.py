@@ -5,7 +5,9 @@ A version is whole once its `manifest.json` is there, which is written last:
     {"version": "20240501T120000Z", "published": "2024-05-01T12:00:00Z",
      "parts": [{"name": "part-00000.parquet", "size_bytes": 1234}]}
 
-`{dataset}/current` holds the name of the version that is served, and is replaced atomically.
+`{dataset}/current` holds the name of the version that is served, and is replaced atomically. The
+result of a job is a version alone, named like the job, whose `owner` is the job's user; `files`
+stand beside its parts and aren't among its rows.
 """
 
 import re
@@ -32,6 +34,20 @@ class Part(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^part-[A-Za-z0-9_-]{1,100}\.parquet$")]
     size_bytes: NonNegativeInt
+    rows: NonNegativeInt | None = None
+    sha256: str | None = None
+    """Both of results of jobs alone: in base16, of the file as it is stored."""
+
+
+class BesideFile(BaseModel):
+    """One file that stands beside the parts of a result, such as the same rows in another format."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^file-[A-Za-z0-9_-]{1,100}\.[a-z0-9]{1,16}$")]
+    size_bytes: NonNegativeInt
+    rows: NonNegativeInt
+    sha256: str
 
 
 class Manifest(BaseModel):
@@ -42,6 +58,8 @@ class Manifest(BaseModel):
     version: str
     published: AwareDatetime
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+    owner: str | None = None
+    files: tuple[BesideFile, ...] = ()
 
 
 def is_version(text: str) -> bool:

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from penstock.errors import DatasetChangedError
+from penstock.errors import DatasetChangedError, SpillExceededError
 from penstock.model.dataset import Dataset
-from penstock.model.slice import AfterKeys, AfterRows, Slice
+from penstock.model.slice import AfterKeys, Slice
 from penstock.reading import sql
 from penstock.reading.ahead import ahead
 from penstock.reading.engine import Allowance, Engine, Rows
@@ -19,6 +19,7 @@ from penstock.reading.slots import ScanSlots
 from penstock.reading.workers import Workers
 
 _BATCHES_AHEAD = 1
+_QUICK_SECONDS = 0.1
 _TURN_SECONDS = 0.05
 """What a query gets, at least, of its row group when others wait: more than it reads twice."""
 
@@ -104,35 +105,6 @@ def scan(
     return run.file_order() if wanted.in_file_order else run.ordered(with_keys=with_keys)
 
 
-def count_rows(reader: Reader, dataset: Dataset, wanted: Slice, *, allowance: Allowance) -> int:
-    """Count a slice's rows, its page not applied, without reading what isn't needed to count."""
-    if wanted.predicate is None and wanted.in_file_order:
-        return dataset.rows
-    if wanted.grouped or wanted.distinct:
-        statement = sql.count_answer(dataset, wanted)
-    else:
-        statement = sql.count(dataset, wanted.predicate)
-    return int(single_row(reader, dataset, statement, allowance=allowance)[0] or 0)
-
-
-def single_row(
-    reader: Reader, dataset: Dataset, statement: sql.Statement, *, allowance: Allowance
-) -> list[int | float | str | None]:
-    """Give the only row of a statement's answer, as Python values."""
-    with reader.slots.slot(allowance), _query(reader, dataset, statement, allowance) as rows:
-        batch = next(iter(rows))
-    _check(reader, dataset)
-    return [column[0].as_py() for column in batch.columns]
-
-
-def page_rows(rows: int, wanted: Slice) -> int:
-    """Tell how many of an answer's `rows` its page holds, for pages counted in rows."""
-    page = wanted.page
-    skipped = page.offset + (page.after.rows if isinstance(page.after, AfterRows) else 0)
-    left = max(0, rows - skipped)
-    return left if page.limit is None else min(left, page.limit)
-
-
 @dataclass(slots=True)
 class _Run:
     reader: Reader
@@ -144,6 +116,7 @@ class _Run:
     beside: bool
     begun: bool = False
     going_on_at: int | None = None
+    place: int = 0
 
     def ordered(self, *, with_keys: bool) -> Iterator[Batch]:
         statement = sql.ordered(self.dataset, self.wanted, text=self.text, with_keys=with_keys)
@@ -151,7 +124,7 @@ class _Run:
         yield from self._beside(self._ordered(statement, base))
 
     def _ordered(self, statement: sql.Statement, base: int | None) -> Iterator[Batch]:
-        with self._slot(), self._open(statement) as rows:
+        with self._slot(), open_rows(self.reader, self.dataset, statement, self.allowance) as rows:
             for batch in self._checked(rows):
                 self.begun = True
                 yield self._batch(batch, base=base)
@@ -203,34 +176,64 @@ class _Run:
 
     def _window(self, index: int, first: int, before: int) -> Iterator[Batch]:
         """Read one file in one query, to its end or to where it is to go on (`going_on_at`)."""
-        borders = list(accumulate(group.rows for group in self.dataset.files[index].row_groups))
-        stop = borders[-1] if borders else 0
         self.going_on_at = None
         statement = sql.file_order(
             self.dataset, self.wanted, text=self.text, file_index=index, first_row=first
         )
-        with self._slot(), self._open(statement) as rows:
-            place = first
-            turn_ends = time.monotonic() + _TURN_SECONDS
+        quick = self.reader.engine.quick
+        if first or not quick.has(statement.sql, statement.locations):
+            yield from self._read(statement, index, first, before)
+            return
+        try:
+            yield from self._read(statement, index, first, before, is_quick=True)
+        except SpillExceededError:
+            quick.rule_out(statement.sql, statement.locations)
+            self.going_on_at = self.place
+
+    def _read(
+        self,
+        statement: sql.Statement,
+        index: int,
+        first: int,
+        before: int,
+        *,
+        is_quick: bool = False,
+    ) -> Iterator[Batch]:
+        quick, file = self.reader.engine.quick, self.dataset.files[index]
+        borders = list(accumulate(group.rows for group in file.row_groups))
+        self.place = first
+        rows_read = 0
+        with (
+            self._slot(),
+            open_rows(
+                self.reader, self.dataset, statement, self.allowance, is_quick=is_quick
+            ) as rows,
+        ):
+            began = time.monotonic()
             for batch in self._checked(rows):
-                was = place
+                was = self.place
+                rows_read += batch.num_rows
                 if not statement.hidden:
-                    place += batch.num_rows
+                    self.place += batch.num_rows
                 elif batch.num_rows:
-                    place = batch.columns[-1][-1].as_py() + 1
+                    self.place = batch.columns[-1][-1].as_py() + 1
                 made = self._batch(batch, base=before + (0 if statement.hidden else was))
                 del batch
                 yield made
                 del made
                 # Filtered rows may skip borders: any place will do, since few are read again. An
                 # empty batch is the end of the file: going on behind it would never end.
-                at_border = bool(statement.hidden) or any(was < b <= place for b in borders)
-                had_turn = time.monotonic() > turn_ends
-                if was < place < stop and self._should_pause(
-                    at_border=at_border, had_turn=had_turn
-                ):
-                    self.going_on_at = place
+                at_border = bool(statement.hidden) or any(was < b <= self.place for b in borders)
+                is_much = is_quick and rows_read >= self.reader.batch_rows
+                should_end = is_much or self._should_pause(at_border=at_border, began=began)
+                if was < self.place < file.rows and should_end:
+                    self.going_on_at = self.place
+                    if is_much:
+                        quick.forget(statement.sql, statement.locations)
                     return
+            is_little = statement.hidden and not first and rows_read < self.reader.batch_rows
+            if is_little and time.monotonic() < began + _QUICK_SECONDS:
+                quick.learn(statement.sql, file, columns=len(self.dataset.columns))
 
     def _beside(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Read in a thread of its own, which ends with its query.
@@ -240,23 +243,21 @@ class _Run:
         """
         return ahead(batches, depth=_BATCHES_AHEAD) if self.beside else batches
 
-    def _should_pause(self, *, at_border: bool, had_turn: bool) -> bool:
+    def _should_pause(self, *, at_border: bool, began: float) -> bool:
         """Whether to end the query; between two borders, some of its row group is read twice."""
         if self.reader.slots.are_wanted:
+            had_turn = time.monotonic() > began + _TURN_SECONDS
             return at_border or had_turn or self.pace.is_slow()
         return at_border and self.pace.is_slow()
 
     def _slot(self) -> AbstractContextManager[None]:
         return self.reader.slots.slot(self.allowance, going_on=self.begun)
 
-    def _open(self, statement: sql.Statement) -> Rows:
-        return _query(self.reader, self.dataset, statement, self.allowance)
-
     def _checked(self, rows: Rows) -> Iterator[pa.RecordBatch]:
         """Pass on what was read while the files were still this version's; at least one batch."""
         empty = True
         for batch in rows:
-            _check(self.reader, self.dataset)
+            refuse_if_changed(self.reader, self.dataset)
             empty = False
             yield batch
             del batch
@@ -273,9 +274,15 @@ class _Run:
         )
 
 
-def _query(
-    reader: Reader, dataset: Dataset, statement: sql.Statement, allowance: Allowance
+def open_rows(
+    reader: Reader,
+    dataset: Dataset,
+    statement: sql.Statement,
+    allowance: Allowance,
+    *,
+    is_quick: bool = False,
 ) -> Rows:
+    """Start the query of a statement; whoever starts it holds a slot."""
     return reader.engine.rows(
         statement.sql,
         statement.parameters,
@@ -283,9 +290,11 @@ def _query(
         batch_rows=reader.batch_rows,
         allowance=allowance,
         locations=statement.locations,
+        is_quick=is_quick,
     )
 
 
-def _check(reader: Reader, dataset: Dataset) -> None:
+def refuse_if_changed(reader: Reader, dataset: Dataset) -> None:
+    """Raise DatasetChangedError unless all that was read until now is this version's."""
     if not reader.is_stored(dataset):
         raise DatasetChangedError(dataset.name)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from penstock.model.dataset import Dataset
 from penstock.reading import sql
+from penstock.reading.counting import single_row
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Reader, single_row
+from penstock.reading.scan import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

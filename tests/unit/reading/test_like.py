@@ -9,8 +9,9 @@ from tests.reading_parts import dataset_of, minute
 
 from penstock.model.dataset import Dataset
 from penstock.model.slice import ColumnRef, Like, Slice, everything
+from penstock.reading.counting import count_rows
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Reader, count_rows
+from penstock.reading.scan import Reader
 
 ALPHABET = "aAb%_.*\\[]()?+^$|{}\n\0é😀"
 VALUES = [

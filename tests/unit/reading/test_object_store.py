@@ -174,6 +174,8 @@ def test_nothing_but_what_is_asked_for_is_read_or_written(
         "SET enable_global_s3_configuration = true",
         "SET allow_unredacted_secrets = true",
         "SET unsafe_disable_etag_checks = true",
+        "SET allow_unsigned_extensions = true",
+        "LOAD '/tmp/other.duckdb_extension'",
         "CREATE PERSISTENT SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')",
     ],
 )

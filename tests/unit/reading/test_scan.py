@@ -28,9 +28,10 @@ from penstock.model.slice import (
     Slice,
     SortKey,
 )
+from penstock.reading.counting import count_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Batch, Reader, count_rows, scan
+from penstock.reading.scan import Batch, Reader, scan
 from penstock.reading.sql import TextTypes
 
 ROWS = 5000

@@ -1,5 +1,7 @@
 """A file that is written by a library and taken away piece by piece."""
 
+from collections.abc import Iterator
+
 
 class Sink:
     """Holds what was written until it is drained; for writers that never seek."""
@@ -25,3 +27,9 @@ class Sink:
         drained = b"".join(self._pieces)
         self._pieces.clear()
         return drained
+
+    def pour(self) -> Iterator[bytes]:
+        """Yield what was written since the last time, each piece no longer held once it is out."""
+        self._pieces.reverse()
+        while self._pieces:
+            yield self._pieces.pop()

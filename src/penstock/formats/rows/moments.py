@@ -115,12 +115,12 @@ def _bounds(values: pa.Array) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def _day_texts() -> pa.Array:
-    return pa.array(range(_FIRST_DAY, _END_DAY), pa.int32()).view(pa.date32()).cast(pa.string())
+    return _range(_FIRST_DAY, _END_DAY).view(pa.date32()).cast(pa.string())
 
 
 @lru_cache(maxsize=4)
 def _second_texts(prefix: str, suffix: str) -> pa.Array:
-    seconds = pa.array(range(_DAY_SECONDS), pa.int32()).view(pa.time32("s"))
+    seconds = _range(0, _DAY_SECONDS).view(pa.time32("s"))
     texts = pa.concat_arrays([seconds.cast(pa.string()), pa.array(["24:00:00"])])
     return pc.binary_join_element_wise(prefix, texts, suffix, "")
 
@@ -129,6 +129,12 @@ def _second_texts(prefix: str, suffix: str) -> pa.Array:
 def _group_texts(point: str, suffix: str) -> pa.Array:
     needed = [f"{point}{group:03}{suffix}" for group in range(_GROUP)]
     return pa.array([suffix, *needed[1:], *needed], pa.string())
+
+
+def _range(first: int, end: int) -> pa.Array:
+    """Give these numbers; made of a Python range, they take 25 ms of a first answer."""
+    ones = pa.repeat(pa.scalar(1, pa.int32()), end - first)
+    return pc.cumulative_sum(ones, start=first - 1)
 
 
 def _one_by_one(values: pa.Array, text: Callable[[int], str]) -> list[pa.Array]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penstock.formats.columns.sink import Sink
+
 GROUP_ROWS = 100_000
 GROUP_BYTES = 64 << 20
 """A row group ends at the first of the two; bytes are decoded Arrow bytes."""
@@ -15,10 +17,10 @@ _PAGE_BYTES = 65_536
 may be a megabyte otherwise: half the time of a slice. A whole scan takes some percent longer."""
 
 
-def dataset_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def dataset_writer(place: Path | Sink, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a file for row groups, with zstd pages, statistics and a page index."""
     return pq.ParquetWriter(
-        path,
+        place,
         schema,
         compression="zstd",
         write_page_index=True,
@@ -34,13 +36,19 @@ def write_parquet(path: Path, *, schema: pa.Schema, batches: Iterable[pa.RecordB
     """
     rows = 0
     with dataset_writer(path, schema) as writer:
-        for group in _row_groups(schema, batches):
+        for group in row_groups(schema, batches):
             writer.write_table(group, row_group_size=GROUP_ROWS)
             rows += group.num_rows
     return rows
 
 
-def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+def row_groups(
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, max_bytes: int = GROUP_BYTES
+) -> Iterator[pa.Table]:
+    """Gather batches into row groups; none is empty. Holds one, and a batch.
+
+    A group ends with the batch that fills it, or within it at GROUP_ROWS.
+    """
     held: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
@@ -51,7 +59,7 @@ def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterato
             start += part.num_rows
             rows += part.num_rows
             size += part.nbytes
-            if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+            if rows >= GROUP_ROWS or size >= max_bytes:
                 yield pa.Table.from_batches(held, schema=schema)
                 held, rows, size = [], 0, 0
     if held:

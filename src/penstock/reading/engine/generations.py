@@ -40,8 +40,9 @@ class Generations:
     `make` opens one, and is given a number that no other open one has.
     """
 
-    def __init__(self, make: Callable[[int], Database]) -> None:
+    def __init__(self, make: Callable[[int], Database], *, chunks_kept: int = CHUNKS_KEPT) -> None:
         self._make = make
+        self._chunks_kept = chunks_kept
         self._made = 1
         self._open = [Generation(make(0))]
         self._weights: dict[str, int] = {}
@@ -64,7 +65,7 @@ class Generations:
             newest = self._open[-1]
             # A query of more than is kept would otherwise have a database of its own each time.
             is_more = bool(newest.seen and objects - newest.seen)
-            if is_more and self._weight(newest.seen | objects) > CHUNKS_KEPT:
+            if is_more and self._weight(newest.seen | objects) > self._chunks_kept:
                 newest = Generation(self._make(self._made))
                 self._made += 1
                 self._open.append(newest)

@@ -15,6 +15,7 @@ from penstock.reading.engine.failures import VENDOR_ERRORS, translated
 from penstock.reading.engine.generations import Generations
 from penstock.reading.engine.kinds import kind_of
 from penstock.reading.engine.object_store import ObjectStore
+from penstock.reading.engine.quick_reads import MEMORY_BYTES, QuickReads
 
 
 class Engine:
@@ -22,7 +23,8 @@ class Engine:
 
     With an `object_store`, objects below its prefixes can be read as well, each as the one content
     that its location names (reading/objects.py): a read of another content fails, whenever it is
-    noticed. What is known of them is kept beside `memory_bytes`, up to about 54 MB.
+    noticed. What is known of them is kept beside `memory_bytes`, up to about 54 MB, and ranges of
+    those of which little is read up to 16 MB.
 
     Thread-safe: each query runs on a connection of its own; `queries` of them are kept ready, and
     more are made when they are needed. Memory is bounded by `memory_bytes` for all
@@ -56,7 +58,20 @@ class Engine:
                 object_store=object_store,
             )
 
+        def make_quick(number: int) -> Database:
+            return Database(
+                roots=[],
+                spill_dir=spill_dir / f"quick-{number}",
+                memory_bytes=MEMORY_BYTES,
+                threads=threads,
+                queries=queries,
+                spill_bytes=0,
+                object_store=object_store,
+                keeps_ranges=True,
+            )
+
         self._databases = Generations(make)
+        self.quick = QuickReads(make_quick)
         self._watch = Watch()
 
     def columns(self, locations: Sequence[str], *, dataset: str) -> tuple[Column, ...]:
@@ -92,14 +107,19 @@ class Engine:
         batch_rows: int,
         allowance: Allowance,
         locations: Sequence[str] = (),
+        is_quick: bool = False,
     ) -> "Rows":
         """Start a query; iterating gives its batches. Objects that it reads stand in `locations`.
+
+        One that `is_quick`, as `quick` knows it, is run in little memory, and raises
+        SpillExceededError where it needs more.
 
         Raises what `Rows` raises, already here where the engine notices it at once.
         """
         self._watch.add(allowance)
+        quick = self.quick.databases_for(sql, locations) if is_quick else None
         return Rows(
-            self._databases,
+            quick or self._databases,
             sql,
             parameters,
             dataset=dataset,
@@ -112,6 +132,7 @@ class Engine:
     def close(self) -> None:
         """End the database; running queries fail."""
         self._watch.close()
+        self.quick.close()
         self._databases.close()
 
 

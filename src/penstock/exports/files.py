@@ -1,0 +1,119 @@
+"""Files: a result's parts, written once more as one object in a further format."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from penstock import formats
+from penstock.errors import DatasetDamagedError, RecoverableError
+from penstock.exports.check import FORMATS
+from penstock.exports.fitted import fitted
+from penstock.exports.making import Making, Reached
+from penstock.exports.place import Place
+from penstock.exports.result import manifest_of
+from penstock.exports.sources import ExportSources
+from penstock.exports.watch import watched
+from penstock.model.dataset import Dataset
+from penstock.model.format import Style
+from penstock.model.job import Artifact
+from penstock.model.slice import everything
+from penstock.reading.encoded import Caps, Tally, encoded
+from penstock.reading.engine import Allowance
+from penstock.reading.estimate import AT_ONCE
+
+_IS_RESULT = re.compile(r"file-[0-9]+\.[a-z0-9]+")
+"""The whole result in another format, and no other file beside it."""
+
+
+def with_further_formats(making: Making, reached: Reached, styles: Mapping[str, Style]) -> Reached:
+    """Write what the job asks for beside the parts, but for what is there already.
+
+    Each file, and before them the parts, is a checkpoint. Raises as `write_file`, and
+    RecoverableError where the parts are not there any more.
+    """
+    sources, job = making.sources, making.job
+    there = {one.part.rpartition(".")[2] for one in reached.files if _IS_RESULT.fullmatch(one.part)}
+    missing = [extension for extension in job.params.get(FORMATS, ()) if extension not in there]
+    if not missing:
+        return reached
+    try:
+        result = sources.drafts.draft(
+            job.tenant, manifest_of(job, reached.parts, now=sources.now())
+        )
+        with watched(making.attempt) as allowance:
+            for extension in missing:
+                making.checkpoint(reached)
+                file = write_file(
+                    sources,
+                    making.place,
+                    result,
+                    extension,
+                    style=styles.get(extension, Style()),
+                    allowance=allowance(sources.limits.query_seconds),
+                    told=_told(making, reached, extension),
+                )
+                reached = replace(reached, files=(*reached.files, file))
+    except DatasetDamagedError as error:
+        # They were whole a moment ago: an attempt that this one overtook was the first to publish.
+        raise RecoverableError("The files of this job were removed while it read them.") from error
+    return reached
+
+
+def write_file(
+    sources: ExportSources,
+    place: Place,
+    result: Dataset,
+    extension: str,
+    *,
+    style: Style,
+    allowance: Allowance,
+    told: Callable[[int, int], None],
+) -> Artifact:
+    """Store a result as a download of it would be, but for its size: no cap ends it.
+
+    `told` hears of the rows and bytes that went by, of this file alone, and what it raises ends the
+    writing: nothing is stored then. Holds what an encoded read holds.
+
+    Raises UnrepresentableError, what a scan raises, and what Outputs.write raises.
+    """
+    name = place.file(extension)
+    tally = Tally()
+    pieces = encoded(
+        fitted(sources.reader, result),
+        result,
+        everything(tuple(column.name for column in result.columns)),
+        written=formats.named(extension),
+        style=style,
+        allowance=allowance,
+        pace=AT_ONCE,
+        tally=tally,
+        caps=Caps(),
+    )
+
+    def counted() -> Iterator[bytes]:
+        for piece in pieces:
+            told(tally.rows, tally.size_bytes)
+            yield piece
+            del piece
+
+    try:
+        place.write(name, counted())
+    finally:
+        # The read ends here, whatever the store did with the pieces.
+        pieces.close()
+    return place.artifact(name, tally)
+
+
+def _told(making: Making, reached: Reached, extension: str) -> Callable[[int, int], None]:
+    total = reached.rows
+
+    def told(rows: int, size_bytes: int) -> None:
+        percent = 100 * rows // max(total, 1)
+        making.attempt.progress(
+            total,
+            total=total,
+            size_bytes=reached.size_bytes + size_bytes,
+            phase=f"writing {extension}, {percent} %",
+        )
+
+    return told

@@ -1,0 +1,73 @@
+"""Places: where one attempt writes, under names that no other attempt uses."""
+
+from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from penstock.errors import BusyError, PermanentError
+from penstock.model.job import Artifact, Job
+from penstock.ports import Outputs
+from penstock.reading.encoded import Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A job's folder, and the fencing token of the attempt that writes there.
+
+    Each file's name holds the token: what an attempt writes after another one took its job over
+    never stands in place of what that one wrote.
+    """
+
+    outputs: Outputs
+    tenant: str
+    folder: str
+    token: int
+
+    @classmethod
+    def of(cls, outputs: Outputs, job: Job) -> "Place":
+        """Give the place of a job's present attempt."""
+        return cls(outputs=outputs, tenant=job.tenant, folder=job.folder, token=job.fencing_token)
+
+    def part(self, number: int) -> str:
+        """Name a part."""
+        return f"part-{self.token:06}-{number:05}.parquet"
+
+    def file(self, extension: str, *, name: str = "") -> str:
+        """Name a file beside the parts; `name` has characters of `A-Za-z0-9_-`, at most 90."""
+        return f"file-{self.token:06}{'-' if name else ''}{name}.{extension}"
+
+    def write(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Store a file (Outputs.write)."""
+        self.outputs.write(self.tenant, f"{self.folder}/{name}", pieces)
+
+    def artifact(self, name: str, tally: Tally) -> Artifact:
+        """Describe a file that was written whole, by what was counted on its way."""
+        return Artifact(
+            part=name, rows=tally.rows, bytes=tally.size_bytes, sha256=tally.sha256.hexdigest()
+        )
+
+    def remove_own(self, *, keep: Container[str]) -> None:
+        """Remove what this attempt wrote, but for names in `keep`, as far as that works now.
+
+        What stays is in no manifest, and goes with the job's folder.
+        """
+        beginnings = (f"part-{self.token:06}-", f"file-{self.token:06}")
+        self._remove(_Names(lambda name: name in keep or not name.startswith(beginnings)))
+
+    def remove_others(self, *, keep: Container[str]) -> None:
+        """Remove everything but names in `keep`, as far as that works now."""
+        self._remove(_Names(lambda name: name in keep))
+
+    def _remove(self, keep: Container[str]) -> None:
+        with suppress(BusyError, PermanentError):
+            self.outputs.remove(self.tenant, self.folder, keep=keep)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Every name that a test holds for."""
+
+    holds: Callable[[str], bool]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.holds(name)

@@ -1,0 +1,130 @@
+"""Ranges: a large table read by several readers, each of which takes a range of its key.
+
+All of them see one snapshot, which somebody holds for as long as they read. Their parts, joined in
+the order of the ranges, are the table in its order.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from penstock.exports.parts import Told, write_parts
+from penstock.exports.place import Place
+from penstock.exports.postgres import Snapshot, TableQuery
+from penstock.exports.sources import ExportLimits
+from penstock.model.job import Artifact
+
+_PARTS = 1000
+"""Numbers of parts that each range has for itself."""
+MOST_RANGES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRange:
+    """One range of a table: what a reader in any process needs to know of it."""
+
+    number: int
+    """Counts the ranges in the order of the key, from 0."""
+    snapshot: str
+    """What its reader joins (PostgresReader.join)."""
+    query: TableQuery
+
+    def described(self) -> dict[str, Any]:
+        """Say it in what JSON holds; `range_of` reads that back."""
+        return {
+            "number": self.number,
+            "snapshot": self.snapshot,
+            "sql": self.query.sql,
+            "parameters": [_written(value) for value in self.query.parameters],
+            "sort": list(self.query.sort),
+        }
+
+
+def range_of(described: Mapping[str, Any]) -> TableRange:
+    """Read a range from what `described` made of it."""
+    return TableRange(
+        number=described["number"],
+        snapshot=described["snapshot"],
+        query=TableQuery(
+            sql=described["sql"],
+            parameters=tuple(_read(*value) for value in described["parameters"]),
+            sort=tuple(described["sort"]),
+        ),
+    )
+
+
+def split(snapshot: Snapshot, query: TableQuery, *, n: int) -> list[TableRange]:
+    """Split a table into 1 to `n` ranges of about equally many rows, in the order of its key.
+
+    The key is the first column that the query is sorted by. Raises what `Snapshot.ranges` raises.
+    """
+    queries = snapshot.ranges(query, query.sort[0], min(n, MOST_RANGES))
+    return [
+        TableRange(number=number, snapshot=snapshot.name, query=one)
+        for number, one in enumerate(queries)
+    ]
+
+
+def read_range(
+    snapshot: Snapshot,
+    place: Place,
+    wanted: TableRange,
+    *,
+    limits: ExportLimits,
+    cancelled: Callable[[], bool],
+    told: Told,
+) -> tuple[Artifact, ...]:
+    """Store a range's rows as parts, in order; the first range has one also where it has no rows.
+
+    Reading a range again stores the same rows under the same names. Raises what `Snapshot.read` and
+    `write_parts` raise.
+    """
+    stored = write_parts(
+        place,
+        snapshot.read(wanted.query, cancelled=cancelled),
+        limits=limits,
+        told=told,
+        first=wanted.number * _PARTS,
+        may_be_none=wanted.number > 0,
+    )
+    with closing(stored):
+        return tuple(part for part, _ in stored)
+
+
+def joined(ranges: Sequence[tuple[Artifact, ...]]) -> tuple[Artifact, ...]:
+    """Give the parts of all ranges, which are in the order of their numbers, as the result's."""
+    return tuple(part for parts in ranges for part in parts)
+
+
+def _written(value: object) -> tuple[str, Any]:
+    match value:
+        case None | bool() | int() | float() | str():
+            return "json", value
+        case Decimal() | UUID():
+            return type(value).__name__, str(value)
+        case datetime() | date() | time():
+            return type(value).__name__, value.isoformat()
+        case bytes():
+            return "bytes", base64.b64encode(value).decode()
+        case _:
+            raise TypeError(f"{type(value).__name__} can't be bound into a query")
+
+
+_READERS: Mapping[str, Callable[[Any], object]] = {
+    "json": lambda value: value,
+    "Decimal": Decimal,
+    "UUID": UUID,
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "bytes": base64.b64decode,
+}
+
+
+def _read(kind: str, value: object) -> object:
+    return _READERS[kind](value)

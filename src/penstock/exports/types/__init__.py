@@ -1,0 +1,1 @@
+"""Types of exports: each module declares one, its `EXPORT`."""

@@ -1,0 +1,118 @@
+"""Work: what an export does, from its claim to the manifest that makes its files the result."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from penstock.errors import (
+    BusyError,
+    DatasetChangedError,
+    JobCancelledError,
+    JobError,
+    PenstockError,
+    PermanentError,
+    RecoverableError,
+    ScanCancelledError,
+    StaleJobError,
+    UnknownJobError,
+    WorkerStoppingError,
+)
+from penstock.exports import named
+from penstock.exports.backup import make_backup
+from penstock.exports.check import given_of
+from penstock.exports.declaration import BackupSource, DatabaseSource, SliceSource
+from penstock.exports.files import with_further_formats
+from penstock.exports.making import Making
+from penstock.exports.place import Place
+from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result
+from penstock.exports.slices import make_slice, open_slice
+from penstock.exports.sources import ExportSources
+from penstock.exports.tables import make_table
+from penstock.model.attempt import Attempt
+from penstock.model.format import Style
+from penstock.model.job import Artifact
+from penstock.reading.manifest import MANIFEST, Manifest
+
+
+def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
+    """Make an export's result, and give its files: the parts in order, then those beside them.
+
+    Where an attempt before this one has come as far as its manifest, that is the result: nothing is
+    made anew. Where one has left a checkpoint, this one goes on from it. A process that dies in
+    here leaves files under names of its own, which nobody takes for a result, and which the
+    attempt that succeeds removes. Holds what `write_parts` holds.
+
+    Raises JobCancelledError, StaleJobError and WorkerStoppingError as the attempt does;
+    RecoverableError where another attempt may succeed, else PermanentError, both with words for the
+    job's user. What this attempt wrote, and no checkpoint names, is removed by then.
+    """
+    making = None
+    try:
+        making = Making(
+            sources=sources,
+            attempt=attempt,
+            wanted=named(attempt.job.type),
+            place=Place.of(sources.outputs, attempt.job),
+        )
+        manifest = stored_result(sources.outputs, attempt.job)
+        if manifest is None:
+            manifest = _made(making)
+        else:
+            attempt.finalize()
+        files = artifacts_of(manifest)
+        # By now it is decided which files are the result: all others are nobody's. An attempt that
+        # was overtaken leaves them to the one that did, which may be reading them.
+        if not attempt.is_over():
+            making.place.remove_others(keep={MANIFEST, *(one.part for one in files)})
+    except BaseException as error:
+        if making is not None:
+            making.undo()
+        told = _for_the_job(error, attempt) if isinstance(error, PenstockError) else error
+        if told is error:
+            raise
+        raise told from error
+    return files
+
+
+def _made(making: Making) -> Manifest:
+    """Make the files of a result and publish them, or find that another attempt has."""
+    job, source = making.job, making.wanted.source
+    reached = making.resumed()
+    styles: Mapping[str, Style] = {}
+    match source:
+        case DatabaseSource():
+            if not reached.is_read:
+                reached = make_table(making, source, given_of(making.wanted, job))
+        case BackupSource():
+            if not reached.is_read:
+                reached = make_backup(making)
+        case SliceSource():
+            opened = open_slice(making.sources, making.wanted, job)
+            styles = opened.query.styles
+            if not reached.is_read:
+                reached = make_slice(making, opened, reached)
+        case _:
+            assert_never(source)
+    reached = with_further_formats(making, reached, styles)
+    manifest = manifest_of(job, reached.parts, reached.files, now=making.sources.now())
+    making.attempt.finalize()
+    making.is_published = True
+    return publish(making.sources.outputs, job, manifest)
+
+
+def _for_the_job(error: PenstockError, attempt: Attempt) -> PenstockError:
+    """Say whether another attempt may succeed, in words for the job's user."""
+    if isinstance(error, JobCancelledError | ScanCancelledError) and attempt.is_over():
+        try:
+            # It knows why; a read that was stopped does not.
+            attempt.progress(0)
+        except PenstockError as reason:
+            return reason
+    match error:
+        case JobError() | JobCancelledError() | StaleJobError() | WorkerStoppingError():
+            return error
+        case UnknownJobError():
+            return error
+        case BusyError() | DatasetChangedError() | ScanCancelledError():
+            return RecoverableError(error.detail, cause=error.code)
+        case _:
+            return PermanentError(error.detail, **error.facts, cause=error.code)

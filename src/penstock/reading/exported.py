@@ -1,0 +1,30 @@
+"""Exported: what the result of an export is called, and what is laid beside its parts.
+
+Below `{tenant}/exports/{job_id}/` stand the parts, `file-*.{extension}` for each further format
+that was asked for, and the manifest, which is written last (reading/manifest.py).
+"""
+
+import re
+
+from penstock.errors import UnknownDatasetError
+from penstock.model.job import is_job_id
+
+EXPORTS = "exports"
+
+_FILE = re.compile(r"file-[A-Za-z0-9_-]{1,100}\.[a-z0-9]{1,16}")
+
+
+def result_name(job_id: str) -> str:
+    """Name the dataset that is a job's result.
+
+    Raises UnknownDatasetError for what is no job's id.
+    """
+    name = f"{EXPORTS}/{job_id}"
+    if not is_job_id(job_id):
+        raise UnknownDatasetError(name)
+    return name
+
+
+def is_result_file(name: str) -> bool:
+    """Whether a file beside a result's parts may have this name."""
+    return _FILE.fullmatch(name) is not None
