@@ -15,7 +15,7 @@ from penstock.aws.accounts import log_as_json  # noqa: E402 - the same
 from penstock.aws.clients import Clients  # noqa: E402 - the same
 from penstock.aws.compose import compose  # noqa: E402 - the same
 from penstock.settings import AwsSettings, from_environment  # noqa: E402 - the same
-from penstock.web.app import create_app  # noqa: E402 - the same
+from penstock.web.downloading_app import create_downloading_app  # noqa: E402 - the same
 
 IMPORTED = time.perf_counter()
 
@@ -32,7 +32,7 @@ def download() -> Iterator[ASGIApp]:
     with_clients = time.perf_counter()
     with compose(settings, clients) as resources:
         composed = time.perf_counter()
-        app = create_app(resources)
+        app = create_downloading_app(resources)
         times = BEGUN, IMPORTED, with_clients, composed, time.perf_counter()
         print(MARK, *(f"{each:.6f}" for each in times), file=sys.stderr, flush=True)
         yield app

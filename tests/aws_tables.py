@@ -9,8 +9,12 @@ import botocore.session
 from botocore.config import Config
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
+from penstock.aws.job_items import EXPIRES_ATTRIBUTE as FORGOTTEN_ATTRIBUTE
+from penstock.aws.job_items import JOBS_TABLE
 from penstock.aws.keys import KEYS_TABLE
 from penstock.aws.receipts import EXPIRES_ATTRIBUTE, RECEIPTS_TABLE
+from penstock.aws.sockets import EXPIRES_ATTRIBUTE as SOCKET_EXPIRES_ATTRIBUTE
+from penstock.aws.sockets import SOCKETS_TABLE
 
 
 def fresh_name(what: str) -> str:
@@ -41,12 +45,25 @@ def make_keys_table(client: Any, *, name: str) -> None:
 
 def make_receipts_table(client: Any, *, name: str) -> None:
     """Make an empty table of receipts, which removes them when they expire."""
-    _make(client, name, RECEIPTS_TABLE)
-    client.update_time_to_live(
-        TableName=name,
-        TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRES_ATTRIBUTE},
-    )
+    _make(client, name, RECEIPTS_TABLE, expires=EXPIRES_ATTRIBUTE)
 
 
-def _make(client: Any, name: str, definition: Mapping[str, Any]) -> None:
+def make_jobs_table(client: Any, *, name: str) -> None:
+    """Make an empty table of jobs, which removes idempotency keys when they expire."""
+    _make(client, name, JOBS_TABLE, expires=FORGOTTEN_ATTRIBUTE)
+
+
+def make_sockets_table(client: Any, *, name: str) -> None:
+    """Make an empty table of sockets and tickets, which removes both when they expire."""
+    _make(client, name, SOCKETS_TABLE, expires=SOCKET_EXPIRES_ATTRIBUTE)
+
+
+def _make(
+    client: Any, name: str, definition: Mapping[str, Any], *, expires: str | None = None
+) -> None:
     client.create_table(TableName=name, **definition)
+    if expires is not None:
+        client.update_time_to_live(
+            TableName=name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": expires},
+        )

@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import pytest
 from hypothesis import settings
-from tests import function_package, stand_ins
+from tests import function_package, postgres_parts, stand_ins
 from tests.function_package import FunctionPackage
+from tests.postgres_parts import PostgresServer
 from tests.stand_ins import StandIn
 
 settings.register_profile("without-timings", deadline=None)
@@ -36,6 +37,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 def aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """Services of AWS that have no real stand-in, for the whole run; names must be a test's own."""
     with stand_ins.moto(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real PostgreSQL, for the whole run; a test makes a database of its own."""
+    with postgres_parts.running(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 

@@ -85,7 +85,7 @@ def test_the_api_function_answers_behind_the_edge_alone(
 ) -> None:
     variables = {**stack.variables, "PENSTOCK_TRUSTED_EDGE": "true"}
     events = [event("api-get"), event("api-without-secret")]
-    answered = package.run(_HANDLE, "penstock.aws.handlers.api", *events, variables=variables)
+    answered = package.run(_HANDLE, "penstock.aws.gateway.api", *events, variables=variables)
     statuses = [
         json.loads(line)["statusCode"] for line in answered.splitlines() if "statusCode" in line
     ]

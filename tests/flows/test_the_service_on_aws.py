@@ -25,7 +25,7 @@ from tests.flows.stack_on_stand_ins import (
 from tests.kept_log import log_as_it_was
 from tests.stand_ins import StandIn
 
-from penstock.aws import handlers
+from penstock.aws import gateway, handlers
 from penstock.model.tenant import Tenant
 
 ROWS = 20_000
@@ -208,16 +208,16 @@ def test_the_api_answers_the_edge_alone(
         for name, value in stack.variables.items():
             patch.setenv(name, value)
         edge = {"x_tenant_host": HOST, "x_origin_secret": ORIGIN_SECRET}
-        answered = handlers.api(gateway_event("/-/datasets.json", **edge), context)
+        answered = gateway.api(gateway_event("/-/datasets.json", **edge), context)
         assert answered["statusCode"] == 200
         assert [each["name"] for each in json.loads(answered["body"])["datasets"]] == [
             "area",
             "conservation-area",
         ]
-        posted = handlers.api(gateway_event("/v1/exports", method="POST", **edge), context)
+        posted = gateway.api(gateway_event("/v1/exports", method="POST", **edge), context)
         assert posted["statusCode"] == 404
         forged = gateway_event("/-/datasets.json", x_tenant_host=HOST)
-        assert handlers.api(forged, context)["statusCode"] == 403
+        assert gateway.api(forged, context)["statusCode"] == 403
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     ids = [line["request_id"] for line in logged if line.get("message") == "request"]
     assert ids == ["c0ffee", "c0ffee"]

@@ -27,6 +27,14 @@ for handler in json.loads(sys.argv[1]):
     assert callable(getattr(importlib.import_module(module), name)), handler
 """
 
+_DOWNLOAD_ALONE = """
+import json
+from penstock.lean import leave_out_unused
+leave_out_unused()
+import penstock.aws.runtime, penstock.aws.handlers
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
 _IMPORT_ALL = """
 import importlib, pkgutil, penstock
 for module in pkgutil.walk_packages(penstock.__path__, "penstock."):
@@ -93,9 +101,12 @@ print(json.dumps(codes))
 _UNDERSTOOD = {
     "",
     "404",
+    "AWS.SimpleQueueService.NonExistentQueue",
     "InvalidRequestException",
     "NoSuchBucket",
     "NoSuchDistribution",
+    "NoSuchKey",
+    "NoSuchUpload",
     "ParameterNotFound",
     "ResourceNotFoundException",
     "ValidationException",
@@ -127,6 +138,13 @@ def test_every_handler_of_the_template_is_imported(package: FunctionPackage) -> 
     assert len(handlers) >= len(functions()) > 0
     for program in programs:
         assert os.access(package.code / program, os.X_OK), program
+
+
+def test_a_download_does_not_wait_for_what_only_others_need(package: FunctionPackage) -> None:
+    loaded = set(json.loads(package.run(_DOWNLOAD_ALONE)))
+    assert {"botocore", "duckdb", "penstock", "pyarrow", "starlette"} <= loaded
+    others = {"aws_lambda_powertools", "aws_xray_sdk", "fastapi", "jinja2", "mangum", "sqlglot"}
+    assert not loaded & others
 
 
 def test_every_module_of_a_function_is_imported_from_its_package(package: FunctionPackage) -> None:

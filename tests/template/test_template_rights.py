@@ -13,11 +13,36 @@ from tests.template.policies import actions_of
 from tests.template.templates import ROOT, Template, expanded
 
 AWS = ROOT / "src" / "penstock" / "aws"
-SERVICES = ("cloudfront", "dynamodb", "s3", "secretsmanager", "ssm")
+SERVICES = (
+    "apigatewaymanagementapi",
+    "cloudfront",
+    "dynamodb",
+    "events",
+    "s3",
+    "secretsmanager",
+    "sqs",
+    "ssm",
+)
 PRESIGNING = "generate_presigned_url"
 
-OTHER_NAMES = {"s3:HeadObject": "s3:GetObject", "s3:ListObjectsV2": "s3:ListBucket"}
-"""Operations whose right is called otherwise (Service Authorization Reference, Amazon S3)."""
+OTHER_NAMES = {
+    "apigatewaymanagementapi:DeleteConnection": "execute-api:ManageConnections",
+    "apigatewaymanagementapi:PostToConnection": "execute-api:ManageConnections",
+    "dynamodb:TransactWriteItems": "dynamodb:PutItem",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:UploadPart": "s3:PutObject",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
+"""Operations whose right is called otherwise (Service Authorization Reference). A transaction needs
+the rights to what is in it: all of those are asked for by themselves, too."""
+
+NOT_MEANT = {"events:CreateConnection", "events:DeleteConnection"}
+"""Operations that nobody asks for, with names of others: a socket's, and those of sockets' API."""
 
 COMMANDS = {
     "DynamoKeys._added": "penstock keys add",
@@ -25,6 +50,9 @@ COMMANDS = {
     "DynamoKeys.revoke": "penstock keys revoke",
     "Parameters.delete": "penstock tenants remove",
     "Parameters.put": "penstock tenants add",
+    "SqsDeadLetters._give_back": "penstock dead-letters",
+    "SqsDeadLetters._received": "penstock dead-letters",
+    "SqsDeadLetters.take": "penstock dead-letters",
 }
 """Whose calls have the rights of who runs a command: no function makes them."""
 
@@ -74,7 +102,8 @@ def operations() -> dict[str, str]:
     for service in SERVICES:
         for operation in session.get_service_model(service).operation_names:
             name = f"{service}:{operation}"
-            found[xform_name(operation)] = OTHER_NAMES.get(name, name)
+            if name not in NOT_MEANT:
+                found[xform_name(operation)] = OTHER_NAMES.get(name, name)
     return found
 
 
@@ -113,13 +142,33 @@ def calls() -> tuple[Call, ...]:
     )
 
 
+@cache
+def reached_from(module: str) -> frozenset[str]:
+    """Give the modules that one of AWS's home imports, whenever it does, and those they import.
+
+    The rotation is a function of its own, whose handler stands beside another one.
+    """
+    reached, new = set[str](), {module}
+    while new:
+        name = new.pop()
+        reached.add(name)
+        tree = ast.parse((AWS / f"{name}.py").read_text(encoding="utf-8"))
+        imported = {
+            (each.module or "").removeprefix("penstock.aws.")
+            for each in ast.walk(tree)
+            if isinstance(each, ast.ImportFrom)
+        }
+        new |= {each for each in imported if (AWS / f"{each}.py").exists()} - reached - {"rotation"}
+    return frozenset(reached)
+
+
 def called_by(function: str) -> set[str]:
     """Give the rights that a function's code needs."""
     if function == "RotateOriginSecretFunction":
         return {call.action for call in calls() if call.module == "rotation"}
-    apart = {"rotation"} if function == "ApiFunction" else {"rotation", "origin"}
+    reached = reached_from("gateway" if function == "ApiFunction" else "handlers")
     return {
-        call.action for call in calls() if call.module not in apart and call.place not in COMMANDS
+        call.action for call in calls() if call.module in reached and call.place not in COMMANDS
     }
 
 

@@ -26,7 +26,7 @@ PIECE_BYTES = 65_536
 
 _BODY_ATTEMPTS = 4
 _FIRST_WAIT_SECONDS = 0.1
-_BROKEN_OFF = (BotoCoreError, HTTPError, OSError)
+BROKEN_OFF = (BotoCoreError, HTTPError, OSError)
 """What the client raises besides S3's own answers, after it has tried again."""
 
 _IN_A_BODY = (IncompleteReadError, ResponseStreamingError, HTTPError, OSError)
@@ -90,7 +90,7 @@ class Bucket:
             try:
                 head = self._client.head_object(Bucket=self.name, Key=key)
             except ClientError as error:
-                if _status(error) == HTTPStatus.NOT_FOUND:
+                if status_of(error) == HTTPStatus.NOT_FOUND:
                     return None
                 raise
             if not {"ETag", "ContentLength", "LastModified"} <= head.keys():
@@ -112,7 +112,7 @@ class Bucket:
                 try:
                     return self._whole(key, max_bytes)
                 except ClientError as error:
-                    if _status(error) == HTTPStatus.NOT_FOUND:
+                    if status_of(error) == HTTPStatus.NOT_FOUND:
                         return None
                     raise
                 except _IN_A_BODY:
@@ -198,7 +198,7 @@ class Bucket:
     def _got(self, **wanted: str) -> dict[str, Any]:
         try:
             got: dict[str, Any] = self._client.get_object(Bucket=self.name, **wanted)
-        except _BROKEN_OFF as error:
+        except BROKEN_OFF as error:
             raise outage() from error
         return got
 
@@ -206,7 +206,7 @@ class Bucket:
         try:
             got = self._got(Key=of.key, Range=f"bytes={start}-{stop - 1}", IfMatch=f'"{of.etag}"')
         except ClientError as error:
-            if _status(error) in _CHANGED:
+            if status_of(error) in _CHANGED:
                 raise ObjectGoneError(of.key) from error
             raise
         said = got.get("ContentRange", "")
@@ -228,11 +228,12 @@ class Bucket:
 def _failures() -> Iterator[None]:
     try:
         yield
-    except (ClientError, *_BROKEN_OFF) as error:
+    except (ClientError, *BROKEN_OFF) as error:
         raise outage() from error
 
 
-def _status(error: ClientError) -> int:
+def status_of(error: ClientError) -> int:
+    """Give the HTTP status of a refusal, 0 where there was no answer."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 

@@ -34,13 +34,24 @@ class Clients:
             # Looking through what is asked takes as long as asking; the service looks, too.
             parameter_validation=False,
         )
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, str | None, int], Any] = {}
         self._lock = threading.Lock()
 
-    def of(self, service: str) -> Any:
-        """Give the client of a service, such as `dynamodb`."""
-        config = self._config.merge(_S3) if service == "s3" else self._config
+    def of(
+        self, service: str, *, endpoint: str | None = None, read_seconds: int = _READ_SECONDS
+    ) -> Any:
+        """Give the client of a service, such as `dynamodb`.
+
+        `endpoint` is where it is, for services that each API has for itself; `read_seconds` is how
+        long an answer is waited for.
+        """
+        key = (service, endpoint, read_seconds)
         with self._lock:
-            if service not in self._made:
-                self._made[service] = self.session.create_client(service, config=config)
-            return self._made[service]
+            if key not in self._made:
+                config = self._config.merge(_S3) if service == "s3" else self._config
+                self._made[key] = self.session.create_client(
+                    service,
+                    config=config.merge(Config(read_timeout=read_seconds)),
+                    endpoint_url=endpoint,
+                )
+            return self._made[key]

@@ -3,12 +3,15 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.aws.accounts import accounts
 from penstock.aws.blobs import S3Blobs
 from penstock.aws.catalog import S3Catalog
 from penstock.aws.clients import Clients
+from penstock.aws.exports import S3Exports
 from penstock.aws.keys import DynamoKeys
 from penstock.aws.objects import object_store
 from penstock.aws.receipts import DynamoReceipts
@@ -22,13 +25,53 @@ from penstock.web.account import Account
 from penstock.web.resources import Resources
 from penstock.web.wiring import utc_now, wired
 
+if TYPE_CHECKING:
+    # What serves downloads alone doesn't wait for what jobs need.
+    from penstock.web.jobs.api import JobsApi
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What answering and working share: one engine, and the store that it reads."""
+
+    scratch: Path
+    engine: Engine
+    ports: Ports
+    exports: S3Exports
+
 
 @contextmanager
-def compose(settings: AwsSettings, clients: Clients) -> Iterator[Resources]:
+def compose(
+    settings: AwsSettings, clients: Clients, *, jobs: "JobsApi | None" = None
+) -> Iterator[Resources]:
     """Wire the service for the body, and close everything after it.
 
-    Nothing is read or looked up before the first request.
+    Nothing is read or looked up before the first request. With `jobs`, they are taken here.
     """
+    with open_store(settings, clients, queries=settings.scan_slots) as opened:
+        log = accounts(service=settings.service, namespace=settings.metrics_namespace)
+        trace = traces(service=settings.service)
+
+        def keep(account: Account) -> None:
+            log(account)
+            trace(account)
+
+        with wired(
+            settings,
+            opened.ports,
+            opened.engine,
+            scratch=opened.scratch,
+            basic_keys=False,
+            keep=keep,
+            jobs=jobs,
+            offers_exports=settings.offers_exports,
+        ) as resources:
+            yield resources
+
+
+@contextmanager
+def open_store(settings: AwsSettings, clients: Clients, *, queries: int) -> Iterator[Opened]:
+    """Open the stack's store for the body, with an engine for so many queries at once."""
     with ExitStack() as stack:
         scratch = Path(
             stack.enter_context(
@@ -42,7 +85,7 @@ def compose(settings: AwsSettings, clients: Clients) -> Iterator[Resources]:
             spill_dir=scratch,
             memory_bytes=settings.engine_memory_bytes,
             threads=settings.engine_threads,
-            queries=settings.scan_slots,
+            queries=queries,
             spill_bytes=settings.sort_spill_bytes,
         )
         stack.callback(engine.close)
@@ -59,27 +102,26 @@ def compose(settings: AwsSettings, clients: Clients) -> Iterator[Resources]:
             single_tenant=settings.single_tenant,
         )
         stack.callback(catalog.close)
-        ports = Ports(
-            blobs=S3Blobs(client=s3, bucket=settings.dataset_bucket),
-            catalog=catalog,
-            tenants=SsmTenants(
-                client=ssm,
-                environment=settings.environment,
-                seconds=settings.tenant_seconds,
-                now=utc_now,
+        exports = S3Exports(client=s3, bucket=settings.dataset_bucket, engine=engine, now=utc_now)
+        yield Opened(
+            scratch=scratch,
+            engine=engine,
+            exports=exports,
+            ports=Ports(
+                blobs=S3Blobs(client=s3, bucket=settings.dataset_bucket),
+                catalog=catalog,
+                exported=exports,
+                tenants=SsmTenants(
+                    client=ssm,
+                    environment=settings.environment,
+                    seconds=settings.tenant_seconds,
+                    now=utc_now,
+                ),
+                keys=DynamoKeys(
+                    client=dynamodb, table=settings.keys_table, signing=signing, now=utc_now
+                ),
+                receipts=DynamoReceipts(
+                    client=dynamodb, table=settings.receipts_table, now=utc_now
+                ),
             ),
-            keys=DynamoKeys(
-                client=dynamodb, table=settings.keys_table, signing=signing, now=utc_now
-            ),
-            receipts=DynamoReceipts(client=dynamodb, table=settings.receipts_table, now=utc_now),
-        )
-        log = accounts(service=settings.service, namespace=settings.metrics_namespace)
-        trace = traces(service=settings.service)
-
-        def keep(account: Account) -> None:
-            log(account)
-            trace(account)
-
-        yield stack.enter_context(
-            wired(settings, ports, engine, scratch=scratch, basic_keys=False, keep=keep)
         )

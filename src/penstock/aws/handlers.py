@@ -1,30 +1,17 @@
-"""Handlers: what template.yaml names for each function."""
+"""Handlers: what template.yaml names for each function that isn't the gateway's (gateway.py)."""
 
-import atexit
-import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from mangum import Mangum
-from mangum.handlers.api_gateway import HTTPGateway
-from mangum.types import Scope as EventScope
 from starlette.types import ASGIApp
 
 from penstock.aws.accounts import log_as_json
 from penstock.aws.clients import Clients
 from penstock.aws.compose import compose
-from penstock.aws.function_url import extensions_of, scope_of
-from penstock.aws.origin import OriginSecrets, behind_edge
 from penstock.aws.rotation import rotate
-from penstock.errors import SetupError
 from penstock.settings import AwsSettings, RotationSettings, from_environment
-from penstock.web.app import create_app
-
-_GATEWAY_BYTES = 4_400_000
-"""What a function may answer in one piece is 6 MB, and base64 makes three bytes four
-(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+from penstock.web.downloading_app import create_downloading_app
 
 
 @contextmanager
@@ -33,12 +20,7 @@ def download() -> Iterator[ASGIApp]:
     settings = from_environment(AwsSettings)
     log_as_json(service=settings.service)
     with compose(settings, Clients()) as resources:
-        yield create_app(resources)
-
-
-def api(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one request of API Gateway, whole (ApiFunction)."""
-    return _gateway()(event, context)
+        yield create_downloading_app(resources)
 
 
 def rotate_origin_secret(event: dict[str, Any], _context: Any) -> None:
@@ -52,32 +34,3 @@ def rotate_origin_secret(event: dict[str, Any], _context: Any) -> None:
         token=event["ClientRequestToken"],
         step=event["Step"],
     )
-
-
-class _Gateway(HTTPGateway):
-    """Events of an HTTP API, with the path and the query as the client sent them."""
-
-    @property
-    def scope(self) -> EventScope:
-        own = scope_of(self.event)
-        own["extensions"] = extensions_of(
-            most_bytes=_GATEWAY_BYTES,
-            request_id=self.context.aws_request_id,
-            trace_id=os.environ.get("_X_AMZN_TRACE_ID", ""),
-        )
-        return {**super().scope, **own}
-
-
-@cache
-def _gateway() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Compose the app once for as long as this environment lives."""
-    settings, clients = from_environment(AwsSettings), Clients()
-    if settings.origin_secret_arn is None:
-        raise SetupError("PENSTOCK_ORIGIN_SECRET_ARN names no secret: every call would be refused.")
-    log_as_json(service=settings.service)
-    stack = ExitStack()
-    atexit.register(stack.close)
-    resources = stack.enter_context(compose(settings, clients))
-    secrets = OriginSecrets(clients.of("secretsmanager"), settings.origin_secret_arn)
-    app: Any = behind_edge(create_app(resources), secrets)
-    return Mangum(app, lifespan="off", custom_handlers=[_Gateway])

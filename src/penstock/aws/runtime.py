@@ -10,8 +10,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp
@@ -19,7 +19,14 @@ from starlette.types import ASGIApp
 from penstock.aws.answering import answer
 from penstock.aws.runtime_api import RuntimeApi
 from penstock.errors import RuntimeApiError, SetupError
-from penstock.lean import keep_trimmed, leave_out_unused, share_one_heap, take_short_turns
+from penstock.lean import (
+    have_engine_give_back,
+    keep_trimmed,
+    leave_out_unused,
+    share_one_heap,
+    take_short_turns,
+    without_collecting,
+)
 
 _TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 """Where tracing looks for the invocation that it belongs to."""
@@ -80,16 +87,22 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     # What a function prints is its log, and is not to wait for the next invocation.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a TextIOWrapper
     leave_out_unused()
+    have_engine_give_back()
     take_short_turns()
     api = RuntimeApi(environment["AWS_LAMBDA_RUNTIME_API"])
 
-    def make_app() -> AbstractContextManager[ASGIApp]:
-        # Imported here, so that a module that fails is a start that failed.
-        composing: MakeApp = handler_named(environment["_HANDLER"])
-        share_one_heap()
-        return composing()
+    @contextmanager
+    def make_app() -> Iterator[ASGIApp]:
+        with ExitStack() as stack:
+            with without_collecting():
+                # Imported here, so that a module that fails is a start that failed.
+                composing: MakeApp = handler_named(environment["_HANDLER"])
+                share_one_heap()
+                app = stack.enter_context(composing())
+            stack.enter_context(keep_trimmed())
+            yield app
 
-    with keep_trimmed(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_until_terminated(make_app, api))
 
 

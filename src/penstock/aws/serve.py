@@ -6,11 +6,19 @@ https://aws.github.io/aws-lambda-web-adapter/
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 import uvicorn
 
 from penstock.aws.adapter_context import adapted
-from penstock.lean import keep_trimmed, leave_out_unused, share_one_heap, take_short_turns
+from penstock.lean import (
+    have_engine_give_back,
+    keep_trimmed,
+    leave_out_unused,
+    share_one_heap,
+    take_short_turns,
+    without_collecting,
+)
 
 PORT_VARIABLE = "AWS_LWA_PORT"
 
@@ -20,12 +28,16 @@ def main(environment: Mapping[str, str] = os.environ) -> None:
     # What a function prints is its log, and is not to wait for the next invocation.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a TextIOWrapper
     leave_out_unused()
+    have_engine_give_back()
     take_short_turns()
-    # Imported here, so that what is left out isn't loaded already.
-    from penstock.aws.handlers import download  # noqa: PLC0415 - see above
+    with ExitStack() as stack:
+        with without_collecting():
+            # Imported here, so that what is left out isn't loaded already.
+            from penstock.aws.handlers import download  # noqa: PLC0415 - see above
 
-    share_one_heap()
-    with keep_trimmed(), download() as app:
+            share_one_heap()
+            app = stack.enter_context(download())
+        stack.enter_context(keep_trimmed())
         uvicorn.run(
             adapted(app),
             host="127.0.0.1",

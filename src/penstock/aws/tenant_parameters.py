@@ -19,7 +19,17 @@ from penstock.model.tenant import HOST_FORM, ID_FORM, Caps, Tenant, is_host, is_
 
 NAMES = frozenset({"hosts", "state", "title", "caps"})
 
-_CAPS = ("response_bytes", "response_rows", "requests_per_minute")
+_SWITCHES = ("anonymous_exports",)
+_AMOUNTS = (
+    "response_bytes",
+    "response_rows",
+    "requests_per_minute",
+    "anonymous_export_rows",
+    "anonymous_export_bytes",
+    "anonymous_jobs",
+    "anonymous_jobs_per_address",
+)
+_CAPS = (*_AMOUNTS, *_SWITCHES)
 
 
 def is_index_name(host: str) -> bool:
@@ -57,9 +67,10 @@ def parameters_of(tenant: Tenant) -> dict[str, tuple[str, Kind]]:
     written: dict[str, tuple[str, Kind]] = {"hosts": (",".join(tenant.hosts), "StringList")}
     if tenant.title:
         written["title"] = (tenant.title, "String")
+    usual = Caps()
     caps = {name: getattr(tenant.caps, name) for name in _CAPS}
-    if any(cap is not None for cap in caps.values()):
-        given = {name: cap for name, cap in caps.items() if cap is not None}
+    given = {name: cap for name, cap in caps.items() if cap != getattr(usual, name)}
+    if given:
         written["caps"] = (json.dumps(given), "String")
     for name, (value, _) in written.items():
         if len(value.encode()) > LONGEST_VALUE:
@@ -86,7 +97,7 @@ def check(tenant: Tenant) -> None:
             raise _fault(tenant.id, "hosts", f"“{host}” is named twice: remove one of the two")
     if tenant.title != tenant.title.strip() or "{{" in tenant.title:
         raise _fault(tenant.id, "title", "leave out spaces at the ends, and “{{”")
-    for name in _CAPS:
+    for name in _AMOUNTS:
         cap = getattr(tenant.caps, name)
         if cap is not None and cap < 1:
             raise _fault(tenant.id, "caps", f"{name} must be a whole number greater than 0")
@@ -102,9 +113,11 @@ def _caps(tenant_id: str, text: str) -> Caps:
             tenant_id, "caps", f"this must be a JSON object with no keys but {', '.join(_CAPS)}"
         )
     for name, cap in given.items():
-        if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool)):
+        if name in _SWITCHES and not isinstance(cap, bool):
+            raise _fault(tenant_id, "caps", f"{name} must be true or false")
+        if name in _AMOUNTS and cap is not None and type(cap) is not int:
             raise _fault(tenant_id, "caps", f"{name} must be a whole number greater than 0")
-    return Caps(**given)
+    return Caps(**{name: cap for name, cap in given.items() if cap is not None})
 
 
 def _fault(tenant_id: str, name: str, said: str) -> SetupError:

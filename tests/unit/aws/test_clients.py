@@ -43,3 +43,17 @@ def test_a_server_of_ones_own_is_asked_by_paths(environment: pytest.MonkeyPatch)
     environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     environment.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:8333")
     assert link("penstock-store").startswith("http://127.0.0.1:8333/penstock-store/acme/")
+
+
+def test_a_service_of_an_api_is_asked_where_the_api_is_and_once_made_kept(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    clients = Clients()
+    endpoint = "https://abc.execute-api.eu-west-1.amazonaws.com/live"
+    client = clients.of("apigatewaymanagementapi", endpoint=endpoint, read_seconds=2)
+    assert client.meta.endpoint_url == endpoint
+    assert client.meta.config.read_timeout == 2
+    assert clients.of("apigatewaymanagementapi", endpoint=endpoint, read_seconds=2) is client
+    assert clients.of("s3") is clients.of("s3")
+    assert clients.of("s3", read_seconds=60).meta.config.read_timeout == 60

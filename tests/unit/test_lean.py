@@ -1,0 +1,92 @@
+"""A lean process: what is set in it holds, and what is let go of works on."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+_SECONDS = 60
+
+_LET_GO = """
+import json, time
+from pathlib import Path
+from penstock.lean import keep_trimmed, leave_out_unused
+leave_out_unused()
+import pyarrow as pa
+import pyarrow.compute as pc
+
+def code():
+    (line,) = (each for each in Path("/proc/self/status").read_text().splitlines()
+               if each.startswith("RssFile"))
+    return int(line.split()[1])
+
+def total():
+    return pc.sum(pc.cast(pa.array(["1", "2", "3"]), pa.int64())).as_py()
+
+before, sums = code(), [total()]
+with keep_trimmed():
+    ends = time.monotonic() + 30
+    while code() > before * 0.8 and time.monotonic() < ends:
+        time.sleep(0.01)
+    after = code()
+    sums.append(total())
+print(json.dumps([before, after, sums]))
+"""
+
+_BEGIN = """
+import gc, json
+from penstock.lean import without_collecting
+with without_collecting():
+    inside = gc.isenabled()
+    kept = [[] for _ in range(1000)]
+    try:
+        with without_collecting():
+            raise KeyError
+    except KeyError:
+        pass
+print(json.dumps([inside, gc.isenabled(), gc.get_freeze_count() >= 1000]))
+"""
+
+_ENGINE = """
+import json, os
+from penstock.lean import have_engine_give_back
+have_engine_give_back()
+import duckdb
+print(json.dumps([duckdb.sql("SELECT sum(i) FROM range(100000) t(i)").fetchone()[0],
+                  "confirm_conf" in os.environ["DUCKDB_JE_MALLOC_CONF"]]))
+"""
+
+
+def ran(program: str, **variables: str) -> tuple[list[object], str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        env={"PATH": "", **variables},
+    )
+    printed: list[object] = json.loads(done.stdout)
+    return printed, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is let go of")
+def test_code_that_was_let_go_of_runs_on() -> None:
+    (before, after, sums), _ = ran(_LET_GO)
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    assert after < before * 0.8
+    assert sums == [6, 6]
+
+
+def test_garbage_is_looked_for_again_after_a_start() -> None:
+    printed, _ = ran(_BEGIN)
+    assert printed == [False, True, True]
+
+
+def test_the_engines_allocator_is_set_unless_it_is_set_already() -> None:
+    printed, _ = ran(_ENGINE)
+    assert printed == [4999950000, False]
+    printed, _ = ran(_ENGINE, DUCKDB_JE_MALLOC_CONF="confirm_conf:true")
+    assert printed == [4999950000, True]
