@@ -93,6 +93,7 @@ class _FailingEngine:
     def __init__(self, engine: Engine, fault: Fault) -> None:
         self._engine = engine
         self._fault = fault
+        self.quick = engine.quick
 
     def columns(self, locations: Sequence[str], *, dataset: str) -> tuple[Column, ...]:
         return self._engine.columns(locations, dataset=dataset)
@@ -106,6 +107,7 @@ class _FailingEngine:
         batch_rows: int,
         allowance: Allowance,
         locations: Sequence[str] = (),
+        is_quick: bool = False,
     ) -> "_FailingRows":
         self._fault.count_query(1)
         try:
@@ -116,6 +118,7 @@ class _FailingEngine:
                 batch_rows=batch_rows,
                 allowance=allowance,
                 locations=locations,
+                is_quick=is_quick,
             )
         except BaseException:
             self._fault.count_query(-1)

@@ -20,6 +20,7 @@ Outcome = Literal["complete", "aborted", "left", "refused", "failed"]
 _LONGEST = 200
 _KEY = re.compile(r"pk_[a-z0-9]{8}_[A-Za-z0-9_-]*")
 _RECEIPTS = "/-/receipts/"
+_OF_JOBS = ("/v1/jobs/", "/exports/")
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
@@ -40,6 +41,7 @@ class Account:
     trace_id: str | None = None
     began: float = field(default_factory=time.monotonic)
     tenant: str | None = None
+    has_key: bool = False
     dataset: str | None = None
     format: str | None = None
     problem: str | None = None
@@ -75,8 +77,12 @@ class Account:
 
     @property
     def shown_path(self) -> str:
-        """The path as `shown`; a receipt's id, which opens the receipt, is left out."""
-        return shown(_RECEIPTS if self.path.startswith(_RECEIPTS) else self.path)
+        """The path as `shown`, without ids that open something.
+
+        Those are a receipt's, and that of a job which a visitor without a key began.
+        """
+        hidden = (_RECEIPTS,) if self.has_key else (_RECEIPTS, *_OF_JOBS)
+        return shown(next((each for each in hidden if self.path.startswith(each)), self.path))
 
     @property
     def outcome(self) -> Outcome:

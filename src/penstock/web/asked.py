@@ -1,16 +1,16 @@
 """What was asked: a request's facts, and the dataset, format and query that it opens."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from penstock import formats
-from penstock.errors import DatasetDamagedError, UnknownDatasetError
+from penstock.errors import DatasetDamagedError, UnknownDatasetError, VersionGoneError
 from penstock.model.dataset import Dataset
 from penstock.model.format import Format
 from penstock.model.query import Query
 from penstock.query import CursorCodec, claim_of, pairs_of, parse, version_of
 from penstock.query.near import near
-from penstock.web.identity import Asker, check_signature, require_visible
+from penstock.web.identity import Asker, check_signature, owns, require_visible
 from penstock.web.resources import Resources
 
 
@@ -20,6 +20,7 @@ class Asked:
 
     asker: Asker
     name: str
+    """As it stands in the path: a dataset's, or `exports/{job_id}`."""
     extension: str
     query_string: bytes
     headers: Mapping[str, str]
@@ -27,6 +28,8 @@ class Asked:
     is_http10: bool = False
     wire_bytes: int | None = None
     """What the connection takes at most; None is unlimited."""
+    job_id: str | None = None
+    """Set where the dataset is the result of an export."""
 
     @property
     def tenant(self) -> str:
@@ -52,6 +55,8 @@ def open_dataset(
     Raises UnknownDatasetError with near names of what the asker may see, VersionGoneError and
     DatasetDamagedError.
     """
+    if asked.job_id is not None:
+        return _open_result(resources, asked, asked.job_id, version=version, signed=signed)
     catalog = resources.ports.catalog
     try:
         dataset = catalog.dataset(asked.tenant, asked.name)
@@ -81,17 +86,7 @@ def open_download(resources: Resources, asked: Asked) -> Opened:
     """
     written = formats.named(asked.extension)
     pairs = pairs_of(asked.query_string)
-    signed = False
-    claim = claim_of(pairs)
-    if claim is not None:
-        check_signature(
-            claim,
-            resources.ports.keys,
-            tenant=asked.tenant,
-            path=f"/{asked.name}",
-            now=resources.now(),
-        )
-        signed = True
+    signed = is_signed(resources, asked, pairs)
     dataset = open_dataset(resources, asked, version=version_of(pairs), signed=signed)
     cursors = CursorCodec(
         resources.ports.keys.signing_keys(asked.tenant),
@@ -107,3 +102,38 @@ def open_download(resources: Resources, asked: Asked) -> Opened:
         format_name=written.extension,
     )
     return Opened(dataset=dataset, written=written, query=query, cursors=cursors)
+
+
+def is_signed(resources: Resources, asked: Asked, pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether the URL is signed for this dataset; a signature that doesn't fit is no URL at all.
+
+    Raises BadSignatureError, and what `claim_of` raises.
+    """
+    claim = claim_of(pairs)
+    if claim is None:
+        return False
+    check_signature(
+        claim,
+        resources.ports.keys,
+        tenant=asked.tenant,
+        path=f"/{asked.name}",
+        now=resources.now(),
+    )
+    return True
+
+
+def _open_result(
+    resources: Resources, asked: Asked, job_id: str, *, version: str | None, signed: bool
+) -> Dataset:
+    """Give the result of an export to its owner, an admin, or who has a signed URL."""
+    try:
+        dataset = resources.ports.exported.export(asked.tenant, job_id)
+    except DatasetDamagedError:
+        if signed or owns(asked.asker, None):
+            raise
+        raise UnknownDatasetError(asked.name) from None
+    if not (signed or owns(asked.asker, dataset.owner)):
+        raise UnknownDatasetError(asked.name)
+    if version not in (None, dataset.version):
+        raise VersionGoneError(str(version), current=dataset.version)
+    return dataset

@@ -6,14 +6,14 @@ from dataclasses import asdict, replace
 
 from penstock import formats
 from penstock.errors import UnknownReceiptError
-from penstock.model.dataset import DatasetEntry
-from penstock.query import column_operators
+from penstock.model.dataset import Dataset, DatasetEntry
+from penstock.query import column_operators, pairs_of
+from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import weigh
-from penstock.reading.scan import count_rows, page_rows
 from penstock.reading.stats import column_stats
 from penstock.web.answers import Answer, cache_control, public_headers
-from penstock.web.asked import Asked, open_dataset, open_download
+from penstock.web.asked import Asked, is_signed, open_dataset, open_download
 from penstock.web.conditional import entity_tag, is_held
 from penstock.web.identity import Asker
 from penstock.web.resources import Resources
@@ -62,7 +62,7 @@ def home(resources: Resources, asker: Asker) -> Answer:
 
 def schema(resources: Resources, asked: Asked) -> Answer:
     """Answer `/{dataset}/-/schema.json`."""
-    dataset = open_dataset(resources, asked)
+    dataset = _opened(resources, asked)
     described = {
         "dataset": dataset.name,
         "version": dataset.version,
@@ -84,7 +84,7 @@ def schema(resources: Resources, asked: Asked) -> Answer:
 
 def stats(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer:
     """Answer `/{dataset}/-/stats.json`."""
-    dataset = open_dataset(resources, asked)
+    dataset = _opened(resources, asked)
     tag = entity_tag(asked.tenant, dataset.name, dataset.version, "stats")
     if is_held(asked.headers.get("if-none-match"), etag=tag):
         return _unchanged(tag, private=dataset.private)
@@ -157,6 +157,14 @@ def receipt(resources: Resources, asker: Asker, receipt_id: str) -> Answer:
         described[name] = None if moment is None else moment.isoformat()
     # It changes when the download ends, so nobody may keep it.
     return _json(described, private=found.private, cached="no-store")
+
+
+def _opened(resources: Resources, asked: Asked) -> Dataset:
+    """Open the dataset; of the query, only a signature counts."""
+    signed = b"_sig=" in asked.query_string and is_signed(
+        resources, asked, pairs_of(asked.query_string)
+    )
+    return open_dataset(resources, asked, signed=signed)
 
 
 def _of_version(

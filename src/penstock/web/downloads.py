@@ -1,31 +1,20 @@
 """Downloads: `/{dataset}.{format}?{query}` as an answer."""
 
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 
-from penstock.errors import QueryTimeoutError, ResponseTooLargeError
-from penstock.model.slice import Position
-from penstock.reading.budget import within_bytes
 from penstock.reading.encoded import Caps, text_types
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import refuse_if_too_large
-from penstock.reading.scan import Pace
-from penstock.web.answers import Answer, Streamed
-from penstock.web.asked import Asked, Opened, open_download
+from penstock.web.answers import Answer
+from penstock.web.asked import Asked, open_download
 from penstock.web.coding import coded, negotiate
-from penstock.web.conditional import is_not_modified, range_still_fits
-from penstock.web.following import page_url
-from penstock.web.making import Making, exactly, making_of
-from penstock.web.paging import HeldPage, following_unread, known_rows, read_page
-from penstock.web.parts import AskedRanges, part_of
-from penstock.web.ranges import ByteRange, parse_ranges, within
+from penstock.web.conditional import is_not_modified
+from penstock.web.made import Made
+from penstock.web.making import Begun, begin
+from penstock.web.paging import read_page
 from penstock.web.receipts import Whole, known_whole, open_receipt
 from penstock.web.representation import Representation
 from penstock.web.resources import Resources
-from penstock.web.spools import Overflow, Spool
 from penstock.web.stored import stored_answer
 
 
@@ -50,24 +39,46 @@ def download(resources: Resources, asked: Asked, *, allowance: Allowance) -> Ans
     if shown.is_stored:
         return stored_answer(resources, asked, shown, caps=caps, allowance=allowance)
     whole = resources.errands.submit(_known_whole, resources, shown)
-    refuse_if_too_large(
-        resources.reader,
-        opened.dataset,
-        opened.query.slice,
-        written=opened.written,
-        style=opened.query.style,
-        caps=caps,
-        allowance=allowance,
-        code=None if coding == "identity" else partial(coded, coding=coding),
-    )
-    page = read_page(
-        resources.reader,
-        opened.dataset,
-        opened.query.slice,
-        text=text_types(opened.written),
-        allowance=allowance,
-    )
-    return _Made(resources, asked, opened, shown, caps, allowance, page, whole).answer()
+    receipt = open_receipt(resources.ports.receipts, shown, now=resources.now, known=_nothing)
+    if not (asked.is_head or resources.reader.slots.are_wanted):
+        # Where others wait, this one may well be refused.
+        receipt = receipt.begun(resources.errands)
+    begun: Begun | None = None
+    try:
+        # An answer to HEAD has no rows, and a kept one is read from where it is kept.
+        if not asked.is_head and resources.spools.find(asked.tenant, shown.etag) is None:
+            begun = begin(resources.reader, opened, allowance=allowance)
+        refuse_if_too_large(
+            resources.reader,
+            opened.dataset,
+            opened.query.slice,
+            written=opened.written,
+            style=opened.query.style,
+            caps=caps,
+            allowance=allowance,
+            code=None if coding == "identity" else partial(coded, coding=coding),
+            beginning=None if begun is None else begun.beginning,
+        )
+        page = read_page(
+            resources.reader,
+            opened.dataset,
+            opened.query.slice,
+            text=text_types(opened.written),
+            allowance=allowance,
+        )
+        return Made(
+            resources, asked, opened, shown, caps, allowance, receipt, begun, page, whole
+        ).answer()
+    except BaseException:
+        receipt.unused(resources.errands)
+        raise
+    finally:
+        if begun is not None:
+            begun.beginning.drop()
+
+
+def _nothing() -> None:
+    return None
 
 
 def _known_whole(resources: Resources, shown: Representation) -> Whole | None:
@@ -80,215 +91,3 @@ def _caps(resources: Resources, asked: Asked) -> Caps:
     own = asked.asker.tenant.caps
     size = own.response_bytes if own.response_bytes is not None else resources.response_bytes
     return Caps(rows=own.response_rows, size_bytes=size, wire_bytes=asked.wire_bytes)
-
-
-@dataclass(slots=True)
-class _Made:
-    """An answer that is made by reading rows."""
-
-    resources: Resources
-    asked: Asked
-    opened: Opened
-    shown: Representation
-    caps: Caps
-    allowance: Allowance
-    page: HeldPage | None
-    known: Future[Whole | None]
-    ranges: AskedRanges | None = field(init=False, default=None)
-    following: Position | None = field(init=False, default=None)
-
-    def answer(self) -> Answer:
-        """Choose how: from a spool if a length is needed and the result is small, else streamed.
-
-        A length is needed for ranges, by HTTP/1.0, and by readers of Parquet, who begin at its end.
-        """
-        # Before the read holds a slot: a count that waits for another one could wait for itself.
-        self.following = self._following()
-        spools = self.resources.spools
-        spool = spools.find(self.asked.tenant, self.shown.etag)
-        if spool is not None:
-            return self._from_spool(spool)
-        self.ranges = self._asked_ranges()
-        whole = self.known.result()
-        needs_length = (
-            self.asked.is_http10
-            or self.ranges is not None
-            or self.page is not None
-            or self.opened.written.extension == "parquet"
-        )
-        if whole is not None and spools.is_too_small_for(whole.size_bytes):
-            needs_length = self.asked.is_http10
-        if needs_length:
-            making = self._making()
-            built = spools.build(making.pieces, unbounded=self.asked.is_http10)
-            if isinstance(built, Spool):
-                built.whole = making.whole()
-                if self.shown.is_reproducible:
-                    spools.keep(self.asked.tenant, self.shown.etag, built)
-                return self._from_spool(built)
-            if self.ranges is None:
-                return self._streamed(making, built)
-            whole = self._counted(making, built)
-            if whole is None:
-                return self._streamed(self._making(), resumable=False)
-        if self.ranges is not None and whole is not None and len(self.ranges) == 1:
-            return self._ranged(whole, self.ranges)
-        return self._streamed(self._making(), whole=whole)
-
-    def _following(self) -> Position | None:
-        if self.page is not None:
-            return self.page.following
-        return following_unread(self.resources.reader, self.opened.dataset, self.opened.query.slice)
-
-    def _asked_ranges(self) -> AskedRanges | None:
-        if self.asked.is_head or not self.shown.is_reproducible:
-            return None
-        if not range_still_fits(
-            self.asked.headers.get("if-range"),
-            etag=self.shown.etag,
-            modified=self.opened.dataset.modified,
-        ):
-            return None
-        return parse_ranges(self.asked.headers.get("range"))
-
-    def _making(self) -> Making:
-        return making_of(
-            self.resources.reader,
-            self.opened,
-            page=self.page,
-            coding=self.shown.coding,
-            allowance=self.allowance,
-            caps=self.caps,
-        )
-
-    def _exactly(self, pieces: Generator[bytes], only: ByteRange, whole: Whole) -> Iterator[bytes]:
-        return exactly(
-            pieces,
-            only,
-            length=whole.size_bytes,
-            dataset=self.opened.dataset.name,
-            allowance=self.allowance,
-        )
-
-    def _counted(self, making: Making, built: Overflow) -> Whole | None:
-        """Read to the end to learn the length; None where that takes longer than a query may."""
-        try:
-            for _ in built.pieces:
-                pass
-        except QueryTimeoutError:
-            return None
-        receipts = self.resources.ports.receipts
-        open_receipt(receipts, self.shown, now=self.resources.now, known=making.whole).complete()
-        return making.whole()
-
-    def _headers(self) -> dict[str, str]:
-        headers = self.shown.headers()
-        rows = self.page.rows if self.page else self._footer_rows()
-        if rows is not None:
-            headers["x-row-count"] = str(rows)
-        if self.following is not None:
-            url = page_url(self.opened, self.following, url_bytes=self.resources.url_bytes)
-            headers["link"] = f'<{url}>; rel="next"'
-        return headers
-
-    def _footer_rows(self) -> int | None:
-        return known_rows(self.opened.dataset, self.opened.query.slice)
-
-    def _from_spool(self, spool: Spool) -> Answer:
-        whole = spool.whole
-        part = part_of(
-            spool.read,
-            length=spool.size_bytes,
-            media_type=self.opened.written.media_type,
-            ranges=self._asked_ranges(),
-        )
-        headers = self._headers() | part.headers
-        if whole is not None:
-            headers["x-row-count"] = str(whole.rows)
-        if not self.shown.is_reproducible:
-            del headers["accept-ranges"]
-        return self._sent(part.status, headers, lambda _: part.pieces(), lambda: whole)
-
-    def _ranged(self, whole: Whole, ranges: AskedRanges) -> Answer:
-        """Make the answer again and send the asked bytes of it."""
-        only = within(ranges, length=whole.size_bytes)[0]
-        headers = self._headers() | {
-            "content-length": str(only.stop - only.start),
-            "content-range": only.content_range(whole.size_bytes),
-            "accept-ranges": "bytes",
-            "x-row-count": str(whole.rows),
-        }
-        making = self._making()
-
-        def pieces(pace: Pace) -> Iterator[bytes]:
-            making.pace.client = pace
-            return self._exactly(making.pieces, only, whole)
-
-        return self._sent(206, headers, pieces, lambda: whole)
-
-    def _streamed(
-        self,
-        making: Making,
-        built: Overflow | None = None,
-        *,
-        whole: Whole | None = None,
-        resumable: bool = True,
-    ) -> Answer:
-        headers = self._headers()
-        if resumable and self.shown.is_reproducible:
-            headers["accept-ranges"] = "bytes"
-        if whole is not None:
-            headers["content-length"] = str(whole.size_bytes)
-            headers["x-row-count"] = str(whole.rows)
-
-        def pieces(pace: Pace) -> Iterator[bytes]:
-            making.pace.client = pace
-            source = making.pieces if built is None else built.pieces
-            if whole is None:
-                return source
-            return self._exactly(source, ByteRange(0, whole.size_bytes), whole)
-
-        return self._sent(200, headers, pieces, making.whole)
-
-    def _sent(
-        self,
-        status: int,
-        headers: dict[str, str],
-        pieces: Callable[[Pace], Iterator[bytes]],
-        known: Callable[[], Whole | None],
-    ) -> Answer:
-        most = self.caps.wire_bytes
-        size = headers.get("content-length")
-        if most is not None and size is not None and int(size) > most:
-            raise ResponseTooLargeError(limit=most, estimated=int(size), unit="bytes")
-        if self.asked.is_head:
-            return Answer(status=status, headers=headers)
-
-        def rows() -> int | None:
-            whole = known() if status == HTTPStatus.OK else None
-            return None if whole is None else whole.rows
-
-        receipt = open_receipt(
-            self.resources.ports.receipts, self.shown, now=self.resources.now, known=known
-        )
-        return Answer(
-            status=status,
-            headers=headers | {"download-id": receipt.receipt.id},
-            body=Streamed(
-                pieces=lambda pace: _bounded(pieces(pace), most),
-                allowance=self.allowance,
-                begin=receipt.begin,
-                complete=receipt.complete,
-                aborted=receipt.aborted,
-                rows=rows,
-            ),
-        )
-
-
-def _bounded(pieces: Iterator[bytes], most: int | None) -> Iterator[bytes]:
-    """End pieces before they are more than the connection takes: it would cut them off."""
-    try:
-        yield from within_bytes(pieces, max_bytes=most)
-    finally:
-        if isinstance(pieces, Generator):
-            pieces.close()

@@ -29,7 +29,9 @@ from penstock.web.throttle import Throttle
 _log = logging.getLogger("penstock.web")
 
 _HEALTH = "/-/healthz"
-_ALLOWED = "GET, HEAD, OPTIONS"
+_JOBS = "/v1/"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_ALLOWED = ", ".join(_SAFE)
 _PREFLIGHT_HEADERS = {
     "allow": _ALLOWED,
     "access-control-allow-methods": _ALLOWED,
@@ -49,18 +51,22 @@ def asker_of(request: Request) -> Asker:
 class Front:
     """An ASGI app around the routes, as the server's outermost layer.
 
-    An error before the first byte becomes a problem; one after it ends the connection.
+    An error before the first byte becomes a problem; one after it ends the connection. WebSockets
+    go to `sockets`, which has a front of its own.
     """
 
-    def __init__(self, app: ASGIApp, resources: Resources) -> None:
+    def __init__(
+        self, app: ASGIApp, resources: Resources, *, sockets: ASGIApp | None = None
+    ) -> None:
         self._app = app
+        self._sockets = app if sockets is None else sockets
         self._resources = resources
         self._throttle = Throttle(requests_per_minute=resources.requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._sockets(scope, receive, send)
             return
         account = _account(scope)
         scope = believed(scope, trusted=self._resources.trusted_edge)
@@ -88,23 +94,28 @@ class Front:
             if size > self._resources.url_bytes:
                 raise UriTooLongError(limit=self._resources.url_bytes)
             if scope["path"] == _HEALTH:
-                if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                if scope["method"] not in _SAFE:
                     raise MethodNotAllowedError(scope["method"], allow=_ALLOWED)
                 await send_answer(_healthy(), scope, send)
                 return
             asker, send.more, refusal = await to_thread.run_sync(self._identify, scope)
             scope["penstock.asker"] = asker
             account_of(scope).tenant = asker.tenant.id
+            account_of(scope).has_key = asker.key is not None
             if refusal is not None:
                 raise refusal
         except PenstockError as error:
             await send_answer(self._problem(scope, error), scope, send)
             return
-        if scope["method"] == "OPTIONS":
+        if scope["method"] == "OPTIONS" and not self._is_own_pages(scope):
             headers = public_headers(private=False) | _PREFLIGHT_HEADERS
             await send_answer(Answer(status=204, headers=headers), scope, send)
             return
         await self._app(scope, receive, send)
+
+    def _is_own_pages(self, scope: Scope) -> bool:
+        """Whether a path is for pages of its own origin alone: jobs are begun and ended there."""
+        return self._resources.jobs is not None and scope["path"].startswith(_JOBS)
 
     def _identify(self, scope: Scope) -> tuple[Asker, Mapping[str, str], PenstockError | None]:
         resources = self._resources
@@ -118,7 +129,8 @@ class Front:
                 headers,
                 resources.ports.keys,
                 tenant,
-                basic=resources.basic_keys,
+                # A browser sends a password it knows by itself, whoever's page made it ask.
+                basic=resources.basic_keys and scope["method"] in _SAFE,
                 now=resources.now(),
             )
         except BadKeyError as error:
@@ -145,6 +157,7 @@ class _Sending:
         self._send = send
         self._account = account
         self._is_spelled_otherwise = scope["raw_path"] != scope["path"].encode()
+        self._is_for_any_origin = not scope["path"].startswith(_JOBS)
         self._behind_edge = behind_edge
         self.more: Mapping[str, str] = {}
 
@@ -159,6 +172,8 @@ class _Sending:
             # Whoever takes a path's answers out of caches knows one spelling of it.
             headers = [pair for pair in headers if pair[0] != b"cache-control"]
             headers.append((b"cache-control", b"no-store"))
+        if not self._is_for_any_origin:
+            headers = [pair for pair in headers if not pair[0].startswith(b"access-control-")]
         is_shared = any(
             name == b"cache-control" and value.startswith(b"public") for name, value in headers
         )

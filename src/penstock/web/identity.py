@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.errors import BadKeyError, BadRequestError, BadSignatureError, UnknownDatasetError
+from penstock.model.job import ANONYMOUS
 from penstock.model.key import ApiKey, split_token
 from penstock.model.query import SignatureClaim
 from penstock.model.signature import url_signature_fits
@@ -73,6 +74,15 @@ def require_visible(dataset: str, *, private: bool, asker: Asker, signed: bool) 
     """
     if private and not (asker.may_see_private or signed):
         raise UnknownDatasetError(dataset)
+
+
+def owns(asker: Asker, user: str | None) -> bool:
+    """Whether what is this user's alone is there for an asker: the user, or an admin.
+
+    What nobody's key asked for is no key's, whatever a key's user is called.
+    """
+    key = asker.key
+    return key is not None and (key.role == "admin" or (key.user == user and user != ANONYMOUS))
 
 
 def check_signature(

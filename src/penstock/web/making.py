@@ -1,13 +1,14 @@
 """Making: one run of the read behind an answer, as coded pieces and what is known of them."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from penstock.errors import DatasetChangedError
 from penstock.reading.ahead import ahead
-from penstock.reading.encoded import Caps, Tally, encode_batches, encoded
+from penstock.reading.beginning import Beginning, beginning_of
+from penstock.reading.encoded import Caps, Tally, encode_batches, encoded, text_types
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Pace, Reader
+from penstock.reading.scan import Batch, Pace, Reader
 from penstock.web.asked import Opened
 from penstock.web.coding import Coding, coded
 from penstock.web.paging import HeldPage
@@ -42,6 +43,12 @@ class Making:
     identity: Tally
     sent: Tally
 
+    def prime(self) -> None:
+        """Have the first piece made now, and held until it is asked for."""
+        first = next(self.pieces, None)
+        if first is not None:
+            self.pieces = _behind(first, self.pieces)
+
     def whole(self) -> Whole:
         """Say what went by; true of the whole representation once the pieces are at their end."""
         return Whole(
@@ -53,24 +60,55 @@ class Making:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A read that has begun, and its pace, which will be the client's."""
+
+    beginning: Beginning
+    pace: LatePace
+
+
+def begin(reader: Reader, opened: Opened, *, allowance: Allowance) -> Begun | None:
+    """Begin to read what is sent in file order and isn't a page; None for all else.
+
+    A page is held whole, and what is sorted or grouped is to be weighed before it is made. Raises
+    what `scan` raises.
+    """
+    wanted = opened.query.slice
+    if not wanted.in_file_order or wanted.page.limit is not None:
+        return None
+    pace = LatePace()
+    text = text_types(opened.written)
+    beginning = beginning_of(
+        reader, opened.dataset, wanted, text=text, allowance=allowance, pace=pace
+    )
+    return Begun(beginning=beginning, pace=pace)
+
+
 def making_of(
     reader: Reader,
     opened: Opened,
     *,
+    begun: Begun | None,
     page: HeldPage | None,
     coding: Coding,
     allowance: Allowance,
     caps: Caps,
 ) -> Making:
-    """Set a read up, of a page that is held or of the dataset.
+    """Set a read up, of a page that is held, of what has begun or of the dataset.
 
-    Nothing is read until the first piece is asked for; pieces raise what `encoded` raises.
+    Nothing more is read until the first piece is asked for; pieces raise what `encoded` raises.
     """
     identity = Tally()
-    pace = LatePace()
+    pace = LatePace() if begun is None else begun.pace
+    batches: Iterable[Batch] | None = None
     if page is not None:
+        batches = page.batches
+    elif begun is not None:
+        batches = begun.beginning.taken()
+    if batches is not None:
         pieces = encode_batches(
-            page.batches,
+            batches,
             written=opened.written,
             style=opened.query.style,
             reader=reader,
@@ -126,6 +164,16 @@ def exactly(
         raise DatasetChangedError(dataset)
     if last:
         yield last
+
+
+def _behind(first: bytes, pieces: Generator[bytes]) -> Generator[bytes]:
+    held = [first]
+    del first
+    try:
+        yield held.pop()
+        yield from pieces
+    finally:
+        pieces.close()
 
 
 def _compressed(pieces: Iterator[bytes], coding: Coding, sent: Tally) -> Generator[bytes]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from penstock.errors import QueryTimeoutError
 from penstock.model.dataset import Dataset
 from penstock.model.slice import AfterKeys, AfterRows, Position, Slice
+from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Batch, Reader, count_rows, page_rows, scan
+from penstock.reading.scan import Batch, Reader, scan
 from penstock.reading.sql import TextTypes
 
 MOST_EXACT_ROWS = 10_000

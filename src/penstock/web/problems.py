@@ -57,6 +57,7 @@ TITLES = {
 }
 
 _CHANGED_RETRY_SECONDS = 1
+_IN_A_MOMENT = (errors.DatasetChangedError, errors.IdempotencyPendingError, errors.StaleJobError)
 
 
 def status_of(error: PenstockError) -> int:
@@ -95,7 +96,7 @@ def problem_headers(error: PenstockError | None) -> dict[str, str]:
     }
     if isinstance(error, errors.BusyError):
         headers["retry-after"] = str(error.retry_after_seconds)
-    elif isinstance(error, errors.DatasetChangedError):
+    elif isinstance(error, _IN_A_MOMENT):
         headers["retry-after"] = str(_CHANGED_RETRY_SECONDS)
     elif isinstance(error, errors.RangeNotSatisfiableError):
         headers["content-range"] = f"bytes */{error.facts['length']}"

@@ -1,6 +1,8 @@
 """Receipts of answers: opened with the first byte, closed with the last."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -75,10 +77,30 @@ class OpenReceipt:
     receipt: Receipt
     now: Callable[[], datetime]
     known: Callable[[], Whole | None]
+    storing: Future[None] | None = None
+    """Where it is being stored since before the answer is known."""
 
     def begin(self) -> None:
-        """Store that the answer begins."""
-        self.receipts.put(self.receipt)
+        """Store that the answer begins; returns once it is stored."""
+        if self.storing is None:
+            self.receipts.put(self.receipt)
+        else:
+            self.storing.result()
+
+    def begun(self, errands: Executor) -> "OpenReceipt":
+        """Give the same receipt, which is being stored from now on, beside whoever asks."""
+        return replace(self, storing=errands.submit(self.receipts.put, self.receipt))
+
+    def unused(self, errands: Executor) -> None:
+        """Have it stored that no answer follows, if it is stored at all."""
+        if self.storing is not None:
+            errands.submit(self._end_unused, self.storing)
+
+    def _end_unused(self, storing: Future[None]) -> None:
+        with suppress(BusyError):
+            # What is stored last stays.
+            storing.result()
+            self.aborted()
 
     def complete(self) -> None:
         """Store that the last byte was handed to the socket."""

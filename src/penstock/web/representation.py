@@ -95,7 +95,7 @@ class Representation:
     @property
     def file_name(self) -> str:
         """What a browser is to call the file."""
-        name = self.query.delivery.file_name or self.dataset.name
+        name = self.query.delivery.file_name or self.dataset.name.rpartition("/")[2]
         return f"{name}.{self.written.extension}"
 
     def _disposition(self) -> str:

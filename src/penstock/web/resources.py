@@ -4,12 +4,17 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from penstock.ports import Ports
 from penstock.query import QueryLimits
 from penstock.reading.scan import Reader
 from penstock.web.account import Keep
 from penstock.web.spools import Spools
+
+if TYPE_CHECKING:
+    # What serves downloads alone doesn't wait for what jobs need.
+    from penstock.web.jobs.api import JobsApi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +23,8 @@ class Resources:
 
     Sizes are bytes. `basic_keys` lets a key travel as a Basic password; `trusted_edge` believes
     what an edge in front says of hosts and addresses. `keep` is called with each request's account.
-    `errands` runs short look-ups beside a request.
+    `errands` runs short look-ups beside a request. `jobs` is set where jobs are taken in this
+    process; `offers_exports` says that they are taken under the same hosts, here or elsewhere.
     """
 
     ports: Ports
@@ -36,3 +42,5 @@ class Resources:
     basic_keys: bool
     trusted_edge: bool
     keep: Keep
+    jobs: "JobsApi | None" = None
+    offers_exports: bool = False

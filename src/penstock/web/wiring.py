@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.ports import Ports
 from penstock.query import QueryLimits
@@ -17,6 +18,10 @@ from penstock.web.account import Keep, as_a_line
 from penstock.web.resources import Resources
 from penstock.web.spools import Spools
 
+if TYPE_CHECKING:
+    # What serves downloads alone doesn't wait for what jobs need.
+    from penstock.web.jobs.api import JobsApi
+
 _SPOOLS_KEPT = 4
 _ERRANDS = 8
 
@@ -24,6 +29,21 @@ _ERRANDS = 8
 def utc_now() -> datetime:
     """Tell the time, aware and in UTC."""
     return datetime.now(UTC)
+
+
+def reader_of(settings: Settings, ports: Ports, engine: Engine, workers: Workers) -> Reader:
+    """Give what all scans of a process share."""
+    return Reader(
+        engine=engine,
+        slots=ScanSlots(
+            slots=settings.scan_slots,
+            queue=settings.scan_queue,
+            wait_seconds=settings.scan_wait_seconds,
+        ),
+        workers=workers,
+        is_stored=ports.catalog.is_stored,
+        batch_rows=settings.batch_rows,
+    )
 
 
 @contextmanager
@@ -36,6 +56,8 @@ def wired(
     basic_keys: bool,
     keep: Keep = as_a_line,
     now: Callable[[], datetime] = utc_now,
+    jobs: "JobsApi | None" = None,
+    offers_exports: bool = False,
 ) -> Iterator[Resources]:
     """Give the resources to the body, and close those that were made here after it.
 
@@ -53,17 +75,7 @@ def wired(
         stack.callback(spools.close)
         yield Resources(
             ports=ports,
-            reader=Reader(
-                engine=engine,
-                slots=ScanSlots(
-                    slots=settings.scan_slots,
-                    queue=settings.scan_queue,
-                    wait_seconds=settings.scan_wait_seconds,
-                ),
-                workers=workers,
-                is_stored=ports.catalog.is_stored,
-                batch_rows=settings.batch_rows,
-            ),
+            reader=reader_of(settings, ports, engine, workers),
             spools=spools,
             errands=errands,
             now=now,
@@ -77,4 +89,6 @@ def wired(
             basic_keys=basic_keys,
             trusted_edge=settings.trusted_edge,
             keep=keep,
+            jobs=jobs,
+            offers_exports=offers_exports or jobs is not None,
         )

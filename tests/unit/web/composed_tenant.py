@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penstock.local.compose import Served, compose
+from penstock.local.compose import compose
+from penstock.local.opened import Served
 from penstock.model.key import new_key
 from penstock.settings import Settings
 from penstock.web.identity import Asker
@@ -33,7 +34,7 @@ def tenant_with(
         (folder.parent / "private.txt").write_text("\n".join(private))
     tenants = {"acme": {"hosts": ["acme.example"], "title": title}}
     (home / "tenants.json").write_text(json.dumps({"tenants": tenants}))
-    with compose(Settings(home=home), Served(demo=False)) as resources:
+    with compose(Settings(home=home, workers=0), Served(demo=False)) as resources:
         yield resources
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock import __version__, formats
@@ -46,8 +47,18 @@ _KEY = {
     "type": "apiKey",
     "in": "header",
     "name": "X-Api-Key",
-    "description": "Opens private datasets; public ones need none.",
+    "description": "Opens private datasets, and jobs; public datasets need none.",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Further:
+    """What a document describes besides datasets; schemas and responses by their own names."""
+
+    tags: Sequence[dict[str, str]] = ()
+    paths: dict[str, Any] = field(default_factory=dict)
+    schemas: dict[str, Any] = field(default_factory=dict)
+    responses: dict[str, Any] = field(default_factory=dict)
 
 
 def answer(resources: Resources, asker: Asker, *, if_none_match: str | None = None) -> Answer:
@@ -64,6 +75,7 @@ def answer(resources: Resources, asker: Asker, *, if_none_match: str | None = No
         datasets,
         formats.all_formats(),
         title=asker.tenant.title or asker.tenant.id,
+        further=_jobs(asker) if resources.offers_exports else Further(),
     )
     body = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     private = asker.key is not None
@@ -85,13 +97,15 @@ def document(
     every_format: Mapping[str, Format],
     *,
     title: str,
+    further: Further | None = None,
 ) -> dict[str, Any]:
-    """Describe these datasets in these formats.
+    """Describe these datasets in these formats, and what else there is.
 
     The same datasets give the same document. It stays below 1 MB for tenants of some hundred
     columns: where every operator of every column would be too much, it lists equality alone, and
     where that is too much, too, the datasets by name.
     """
+    further = further or Further()
     detail = fitting_detail(datasets, every_format)
     names = [dataset.name for dataset in datasets]
     parameters = control_parameters() | header_parameters()
@@ -116,16 +130,28 @@ def document(
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"key": []}],
-        "tags": [*_tags(datasets, detail), {"name": TAG, "description": "What there is."}],
-        "paths": paths,
+        "tags": [
+            *_tags(datasets, detail),
+            *further.tags,
+            {"name": TAG, "description": "What there is."},
+        ],
+        "paths": paths | further.paths,
         "components": {
-            "schemas": schemas,
+            "schemas": schemas | further.schemas,
             "parameters": parameters,
             "headers": shared_headers(),
-            "responses": shared_responses(every_format),
+            "responses": shared_responses(every_format) | further.responses,
             "securitySchemes": {"key": _KEY},
         },
     }
+
+
+def _jobs(asker: Asker) -> Further:
+    # Downloads don't wait for what only this description needs.
+    from penstock.web.jobs.access import fitting_types  # noqa: PLC0415 - see above
+    from penstock.web.jobs.described import further  # noqa: PLC0415 - see above
+
+    return further(fitting_types(asker))
 
 
 def _tags(datasets: Sequence[Dataset], detail: Detail) -> list[dict[str, str]]:

@@ -121,6 +121,7 @@ def metadata_paths(dataset_names: list[str]) -> dict[str, Path]:
             "schema",
             "A dataset's columns, their types, and the operators that fit them.",
             _answered("schema", "The columns."),
+            403,
             404,
             validated=True,
         )
@@ -128,6 +129,7 @@ def metadata_paths(dataset_names: list[str]) -> dict[str, Path]:
             "stats",
             "Nulls, distinct values, least and greatest of each column.",
             _answered("stats", "The statistics."),
+            403,
             404,
             413,
             503,

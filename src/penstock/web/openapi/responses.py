@@ -30,6 +30,11 @@ PROBLEM: Schema = {
         "did_you_mean": {"type": "array", "items": {"type": "string"}},
         "columns_url": {"type": "string", "format": "uri-reference"},
         "datasets_url": {"type": "string", "format": "uri-reference"},
+        "export": {
+            "type": "object",
+            "description": "What to POST, to which url, to have it as an export.",
+            "properties": {"url": {"type": "string"}, "body": {"type": "object"}},
+        },
     },
 }
 
@@ -111,7 +116,7 @@ def shared_responses(formats: Mapping[str, Format]) -> dict[str, Response]:
             "description": "What pages of any origin may ask.",
             "headers": _headers("Access-Control-Allow-Methods"),
         },
-        **{f"problem-{status}": _problem(status) for status in PROBLEM_STATUSES},
+        **{f"problem-{status}": problem_response(status) for status in PROBLEM_STATUSES},
         **{f"part-{name}": _part(written) for name, written in formats.items()},
         **{
             f"whole-{name}": whole_response(written, schema=_untyped(written))
@@ -158,7 +163,8 @@ def problems(*statuses: int) -> dict[str, Response]:
     return {str(status): reference(f"problem-{status}") for status in statuses}
 
 
-def _problem(status: int) -> Response:
+def problem_response(status: int) -> Response:
+    """Describe a problem of a status, as JSON and as the page that a browser gets."""
     headers = _STATUS_HEADERS.get(status, ())
     schema = {"$ref": "#/components/schemas/problem"}
     return {

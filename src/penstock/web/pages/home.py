@@ -29,6 +29,7 @@ def home(resources: Resources, asker: Asker, *, origin: str | None = None) -> An
         "size_bytes": sum(entry.size_bytes for entry in readable),
         "formats": list(formats.all_formats().values()),
         "example": example_of(resources, asker.tenant, readable),
+        "offers_exports": resources.offers_exports,
         "origin": origin or _usual_origin(asker),
     }
     cached = {"cache-control": "private, no-store" if asker.key else _CACHED}

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from urllib.parse import quote
 
 from penstock.web.answers import Answer
 from penstock.web.pages.accept import wants_html
@@ -13,7 +14,17 @@ _LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_./-]*")
 _REST_OF_PATH = re.compile(r"(?:\.|/-/)[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHOWN_APART = frozenset(
-    {"type", "title", "status", "detail", "instance", "did_you_mean", "columns_url", "datasets_url"}
+    {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "did_you_mean",
+        "columns_url",
+        "datasets_url",
+        "export",
+    }
 )
 
 
@@ -38,6 +49,7 @@ def problem(answer: Answer, *, accept: str | None) -> Answer:
         "instance": described.get("instance", ""),
         "facts": _facts(described),
         "suggestions": suggestions,
+        "export_url": _export_url(described.get("export")),
         "columns_url": _local(described.get("columns_url")),
         "datasets_url": _local(described.get("datasets_url")),
     }
@@ -78,6 +90,13 @@ def _suggestions(described: dict[str, object]) -> list[tuple[str, str | None]]:
         (name, f"/{name}{rest}" if asked and goes_on and _NAME.fullmatch(name) else None)
         for name in map(str, names)
     ]
+
+
+def _export_url(export: object) -> str | None:
+    """Give the page that begins an export, with what was offered filled in."""
+    if not isinstance(export, dict):
+        return None
+    return f"/jobs#{quote(json.dumps(export['body'], ensure_ascii=False), safe='')}"
 
 
 def _local(url: object) -> str | None:

@@ -1,13 +1,17 @@
-"""Templates: the engine that fills them, and how they write numbers, sizes and days."""
+"""Templates: the engine that fills them, and how they write numbers, sizes and days.
+
+The engine is imported with the first page: few answers are one, and each start would wait for it.
+"""
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _SIZE_STEP = 1000
 _SIZE_UNITS = ("kB", "MB", "GB", "TB", "PB")
@@ -15,10 +19,13 @@ _WHOLE_FROM = 9.95
 """From here on a size is written without a digit behind the point."""
 
 
-def filled(template: str, facts: Mapping[str, object], *, style: str) -> str:
-    """Fill a template, with the package's own stylesheet; every value is escaped."""
+def filled(template: str, facts: Mapping[str, object], *, style: str, script: str) -> str:
+    """Fill a template, with the package's own stylesheet and script; every value is escaped."""
+    from markupsafe import Markup  # noqa: PLC0415 - with the first page
+
     safe_style = Markup(style)  # noqa: S704 - the package's own stylesheet
-    return _environment().get_template(template).render(facts, style=safe_style)
+    safe_script = Markup(script)  # noqa: S704 - the package's own script
+    return _environment().get_template(template).render(facts, style=safe_style, script=safe_script)
 
 
 def grouped(number: int) -> str:
@@ -46,7 +53,10 @@ def day(moment: datetime) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - the same
+    from markupsafe import Markup  # noqa: PLC0415 - the same
+
     loader = PackageLoader("penstock.web.pages")
     environment = Environment(
         loader=loader,

@@ -1,0 +1,170 @@
+"""Calls: what each path of the API of jobs does, as an answer."""
+
+from penstock import formats
+from penstock.errors import KeyNeededError
+from penstock.exports.check import Checked
+from penstock.jobs.cancel import cancel as cancel_job
+from penstock.jobs.cancel import discard as discard_job
+from penstock.jobs.submit import Submission, submit
+from penstock.model.event import JobEvent, event_of
+from penstock.model.job import ANONYMOUS, Job
+from penstock.ports import JobsWanted
+from penstock.web.answers import Answer
+from penstock.web.identity import Asker
+from penstock.web.jobs import answers
+from penstock.web.jobs.access import checked_export, fitting_types, visible_job
+from penstock.web.jobs.api import JobsApi
+from penstock.web.jobs.requests import ListedJobs, WantedExport
+from penstock.web.jobs.visitors import Turns, refuse_too_large
+from penstock.web.resources import Resources
+
+_MOST_LOOKS = 20
+
+
+def begin_export(
+    resources: Resources,
+    api: JobsApi,
+    turns: Turns,
+    asker: Asker,
+    wanted: WantedExport,
+    *,
+    idempotency_key: str | None,
+) -> Answer:
+    """Answer `POST /v1/exports`: the job is stored, and comes to an end whatever fails then.
+
+    Raises what checking raises, IdempotencyMismatchError, IdempotencyPendingError,
+    TooManyAtOnceError and ResponseTooLargeError for visitors, and BusyError.
+    """
+    checked = checked_export(resources, asker, wanted)
+    if asker.key is not None:
+        job = _submitted(resources, api, asker, checked, user=asker.key.user, key=idempotency_key)
+        return answers.accepted(job)
+    refuse_too_large(resources, asker, checked)
+    job = turns.take(
+        api.ports.store,
+        asker,
+        checked,
+        key=idempotency_key,
+        begin=lambda: _submitted(resources, api, asker, checked, user=ANONYMOUS, key=None),
+    )
+    return answers.accepted(job)
+
+
+def export_types(asker: Asker) -> Answer:
+    """Answer `GET /v1/exports/types`: those that this asker may have, with their parameters."""
+    listed = [
+        {
+            "type": each.name,
+            "title": each.title,
+            "role": each.role,
+            "size": each.size,
+            "params": each.parameters.model_json_schema(),
+        }
+        for each in fitting_types(asker)
+    ]
+    return answers.as_json({"types": listed, "formats": list(formats.all_formats())})
+
+
+def list_jobs(api: JobsApi, asker: Asker, wanted: ListedJobs) -> Answer:
+    """Answer `GET /v1/jobs`: the asker's own, all of the tenant's for an admin, the newest first.
+
+    Jobs without a user are in no list. Where many of them lie between, a page may hold less than
+    its limit, and still has a next one.
+
+    Raises KeyNeededError and BusyError.
+    """
+    if asker.key is None:
+        raise KeyNeededError
+    only = JobsWanted(
+        user=None if asker.key.role == "admin" else asker.key.user,
+        kind=wanted.kind,
+        state=wanted.state,
+    )
+    found: list[Job] = []
+    before, is_last = wanted.before, False
+    for _ in range(_MOST_LOOKS):
+        looked = api.ports.store.list(
+            asker.tenant.id, only, limit=wanted.limit + 1 - len(found), before=before
+        )
+        is_last = len(looked) < wanted.limit + 1 - len(found)
+        before = looked[-1].id if looked else before
+        found += [job for job in looked if job.user != ANONYMOUS]
+        if is_last or len(found) > wanted.limit:
+            break
+    more = {}
+    if len(found) > wanted.limit:
+        found = found[: wanted.limit]
+        before, is_last = found[-1].id, False
+    if not is_last:
+        more["link"] = f'<{_page(wanted, before)}>; rel="next"'
+    return answers.as_json({"jobs": [answers.described(job) for job in found]}, more=more)
+
+
+def one_job(api: JobsApi, asker: Asker, job_id: str, *, if_none_match: str | None) -> Answer:
+    """Answer `GET /v1/jobs/{id}`. Raises UnknownJobError and BusyError."""
+    return answers.one_job(visible_job(api, asker, job_id), if_none_match=if_none_match)
+
+
+def events(api: JobsApi, asker: Asker, job_id: str, *, after_seq: int) -> Answer:
+    """Answer `GET /v1/jobs/{id}/events`: what a client that was away has missed, in order.
+
+    Raises UnknownJobError and BusyError.
+    """
+    job = visible_job(api, asker, job_id)
+    missed = [event.described() for event in missed_events(api, job, after_seq)]
+    return answers.as_json({"id": job.id, "events": missed})
+
+
+def missed_events(api: JobsApi, job: Job, after_seq: int) -> list[JobEvent]:
+    """Give a job's events above a number, and how far it is if it was told after all of them."""
+    missed = api.ports.events.after(job.tenant, job.id, after_seq)
+    last = max((event.seq for event in missed), default=after_seq)
+    if not job.is_over and job.progress.seq > last:
+        missed.append(event_of(job, "job.progress", now=job.heartbeat_at or job.created))
+    return missed
+
+
+def cancel(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> Answer:
+    """Answer `POST /v1/jobs/{id}/cancel`; asking again changes nothing.
+
+    Raises UnknownJobError, StaleJobError and BusyError.
+    """
+    job = cancel_job(api.ports, visible_job(api, asker, job_id), now=resources.now())
+    return answers.one_job(job, status=202)
+
+
+def discard(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> Answer:
+    """Answer `DELETE /v1/jobs/{id}`: files and row are gone.
+
+    Raises UnknownJobError, also where it was deleted before, StaleJobError and BusyError.
+    """
+    discard_job(api.ports, visible_job(api, asker, job_id), now=resources.now())
+    return Answer(status=204, headers={"cache-control": "no-store"})
+
+
+def _submitted(
+    resources: Resources,
+    api: JobsApi,
+    asker: Asker,
+    checked: Checked,
+    *,
+    user: str,
+    key: str | None,
+) -> Job:
+    wanted = Submission(
+        tenant=asker.tenant.id,
+        user=user,
+        kind="export",
+        type=checked.type.name,
+        params=checked.params,
+        size=checked.size,
+        dataset_version=checked.dataset_version,
+        idempotency_key=key,
+    )
+    return submit(api.ports, wanted, now=resources.now())
+
+
+def _page(wanted: ListedJobs, before: str | None) -> str:
+    asked = {"kind": wanted.kind, "state": wanted.state, "limit": wanted.limit, "cursor": before}
+    given = "&".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+    return f"/v1/jobs?{given}"

@@ -1,0 +1,153 @@
+"""Sockets: `/v1/events` as a WebSocket, which tells a user of the user's own jobs."""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from penstock.errors import BadTicketError, KeyNeededError, TooManyAtOnceError, UnknownJobError
+from penstock.model.event import JobEvent
+from penstock.model.tenant import Tenant
+from penstock.ports import Feed, Listener
+from penstock.web.answers import Answer
+from penstock.web.identity import Asker
+from penstock.web.jobs import answers
+from penstock.web.jobs.api import JobsApi
+from penstock.web.jobs.calls import missed_events
+from penstock.web.jobs.hub import Hub, Member
+from penstock.web.jobs.requests import BEFORE_ALL, socket_parameters
+
+TICKET_SECONDS = 30
+COME_BACK = 1013
+"""Closes a socket whose client is to open another one, and to replay: “try again later”
+(https://www.iana.org/assignments/websocket, close codes)."""
+
+_TICKET_BYTES = 32
+_LONGEST_SECONDS = 3600
+"""Whoever listens shows, at least this often, that the key is still good."""
+_CLOSING_SECONDS = 1.0
+_RETRY_SECONDS = 10
+
+
+def new_ticket(api: JobsApi, asker: Asker) -> Answer:
+    """Answer `POST /v1/events/tickets`: a ticket that opens one socket within 30 s.
+
+    Raises KeyNeededError and BusyError.
+    """
+    if asker.key is None:
+        raise KeyNeededError
+    ticket = secrets.token_urlsafe(_TICKET_BYTES)
+    listener = Listener(
+        tenant=asker.tenant.id, user=asker.key.user, is_admin=asker.key.role == "admin"
+    )
+    api.tickets.put(_digest(ticket), listener, seconds=TICKET_SECONDS)
+    return answers.as_json(
+        {"ticket": ticket, "expires_in": TICKET_SECONDS, "url": api.sockets_url}, status=201
+    )
+
+
+class Sockets:
+    """Serves the sockets of this process; nothing is looked up before the first one."""
+
+    def __init__(self, api: JobsApi, feed: Feed) -> None:
+        self._api = api
+        self._feed = feed
+        self._hub: Hub | None = None
+
+    async def __call__(self, socket: WebSocket) -> None:
+        """Serve one socket, from its ticket to its end.
+
+        It gets what it missed of the jobs named in `after`, and then each event once, in order for
+        each job. One that falls far behind, or is an hour old, is closed so that it comes back.
+
+        Raises, before anything is sent, the errors of its parameters, BadTicketError,
+        TooManyAtOnceError and BusyError.
+        """
+        ticket, after = socket_parameters(socket.scope["query_string"])
+        listener = await self._listener(ticket, socket.scope["penstock.tenant"])
+        if self._hub is None:
+            self._hub = Hub(self._feed, self._api.ports.events, self._api.ports.upkeep)
+        hub = self._hub
+        most = self._api.sockets_a_user
+        if hub.count(listener.tenant, listener.user) >= most:
+            raise TooManyAtOnceError("sockets", limit=most, retry_after_seconds=_RETRY_SECONDS)
+        member = await hub.join(listener)
+        try:
+            missed = await asyncio.to_thread(self._missed, listener, after)
+            await socket.accept()
+            await _serve(socket, member, missed)
+        finally:
+            hub.leave(member)
+
+    def wake(self) -> None:
+        """Look for news at once, if anybody listens; from any thread."""
+        if self._hub is not None:
+            self._hub.wake()
+
+    async def _listener(self, ticket: str, tenant: Tenant) -> Listener:
+        listener = await asyncio.to_thread(self._api.tickets.take, _digest(ticket))
+        if listener is None or listener.tenant != tenant.id:
+            raise BadTicketError
+        return listener
+
+    def _missed(self, listener: Listener, after: Mapping[str, int]) -> list[JobEvent]:
+        """Read what was missed of the listener's jobs; others are passed over like unknown ones."""
+        found: list[JobEvent] = []
+        for job_id, seq in after.items():
+            with suppress(UnknownJobError):
+                job = self._api.ports.store.get(listener.tenant, job_id)
+                if Member(listener).may_hear_of(job):
+                    found += missed_events(self._api, job, seq)
+        return found
+
+
+async def _serve(socket: WebSocket, member: Member, missed: list[JobEvent]) -> None:
+    sending = asyncio.create_task(_send(socket, member, missed))
+    losing = asyncio.create_task(member.mailbox.lost())
+    receiving = asyncio.create_task(_until_left(socket))
+    tasks = {sending, losing, receiving}
+    try:
+        await asyncio.wait(tasks, timeout=_LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        has_left = receiving.done()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        error = None if task.cancelled() else task.exception()
+        has_left = has_left or isinstance(error, WebSocketDisconnect)
+        if error is not None and not isinstance(error, WebSocketDisconnect):
+            raise error
+    if not has_left:
+        # One that takes nothing can't be told either: its connection is dropped then.
+        with suppress(TimeoutError, WebSocketDisconnect):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await socket.close(COME_BACK, "come back, and replay")
+
+
+async def _send(socket: WebSocket, member: Member, missed: list[JobEvent]) -> None:
+    told: dict[str, int] = {}
+    for event in missed:
+        await _tell(socket, event, told)
+    while (arrived := await member.mailbox.take()) is not None:
+        await _tell(socket, arrived, told)
+
+
+async def _tell(socket: WebSocket, event: JobEvent, told: dict[str, int]) -> None:
+    if event.seq > told.get(event.job_id, BEFORE_ALL):
+        told[event.job_id] = event.seq
+        await socket.send_text(json.dumps(event.described(), ensure_ascii=False))
+
+
+async def _until_left(socket: WebSocket) -> None:
+    """Return once the client has left; what it says until then means nothing."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def _digest(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()

@@ -1,0 +1,125 @@
+"""Visitors without a key: what they may export, how much of it, and who sees their jobs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.flows.job_service import Jobs, job_service
+
+from penstock.local.private import set_private
+from penstock.model.job import ANONYMOUS, new_job_id
+
+PATIENT = {"type": "dataset-slice", "params": {"dataset": "area", "query": "n__lt=100"}}
+
+
+@pytest.fixture
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    with job_service(tmp_path_factory.mktemp("visitors"), requests_per_minute=0) as running:
+        yield running
+
+
+def post(jobs: Jobs, body: Any = PATIENT, **given: Any) -> Any:
+    return jobs.ask("POST", "/v1/exports", json=body, **given)
+
+
+def test_a_visitor_exports_a_slice_of_a_public_dataset_to_its_end(jobs: Jobs) -> None:
+    result = jobs.finished(None, query="n__lt=100", formats=["csv"])
+    assert result["rows"] == 100
+    assert jobs.client.get(result["downloads"]["json"]).json()[99]["n"] == 99
+    assert jobs.client.get(result["files"]["csv"]["url"]).status_code == 200
+    assert jobs.ask("GET", f"/exports/{result['id']}.csv").status_code == 404
+    types = jobs.ask("GET", "/v1/exports/types").json()["types"]
+    assert [each["type"] for each in types] == ["dataset-slice"]
+
+
+def test_only_who_knows_its_id_sees_the_job_of_a_visitor(jobs: Jobs) -> None:
+    job = jobs.begin(None, query="n__lt=100")["id"]
+    anybody: list[str | None] = [None, jobs.key("ada"), jobs.key("root", role="admin")]
+    for key in anybody:
+        assert jobs.ask("GET", f"/v1/jobs/{job}", key=key).json()["user"] == ANONYMOUS
+    for key in [jobs.key("root", role="admin"), jobs.key(ANONYMOUS), jobs.key("ada")]:
+        assert jobs.ask("GET", "/v1/jobs", key=key).json()["jobs"] == []
+    assert jobs.ask("GET", f"/v1/jobs/{job}", tenant="other").status_code == 404
+    assert jobs.ask("GET", f"/v1/jobs/{new_job_id()}").status_code == 404
+    assert jobs.ask("GET", "/v1/jobs").status_code == 401
+    assert jobs.ask("POST", "/v1/events/tickets").status_code == 401
+
+
+def test_a_list_goes_on_beyond_the_jobs_of_visitors(jobs: Jobs) -> None:
+    admin = jobs.key("root", role="admin")
+    first = jobs.begin(admin)["id"]
+    for _ in range(2):
+        jobs.begin(None, query="n__lt=100")
+    second = jobs.begin(admin)["id"]
+    found, path = [], "/v1/jobs?limit=1"
+    for _ in range(6):
+        answer = jobs.ask("GET", path, key=admin)
+        found += [job["id"] for job in answer.json()["jobs"]]
+        if "link" not in answer.headers:
+            break
+        path = answer.headers["link"].partition(">")[0].removeprefix("<")
+    assert found == [second, first]
+
+
+def test_a_visitor_may_export_what_is_public_and_no_more(jobs: Jobs) -> None:
+    refused: list[tuple[Any, int]] = [
+        ({"type": "dataset-slice", "params": {"dataset": "secret"}}, 404),
+        ({"type": "dataset-slice", "params": {"dataset": "area"}}, 413),
+        ({"type": "no-such-type"}, 404),
+    ]
+    for body, status in refused:
+        assert post(jobs, body).status_code == status, body
+    too_many = post(jobs, {"type": "dataset-slice", "params": {"dataset": "area"}}).json()
+    assert (too_many["limit"], too_many["unit"]) == (2_000, "rows")
+    assert post(jobs, tenant="other").status_code == 401
+    of_export = jobs.finished(jobs.key(), query="n__lt=5")["dataset"]
+    assert post(jobs, {**PATIENT, "params": {"dataset": of_export}}).status_code == 404
+
+
+def test_a_visitor_has_few_jobs_under_way_at_once(jobs: Jobs) -> None:
+    begun = [post(jobs).json()["id"] for _ in range(2)]
+    refused = post(jobs)
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert jobs.ask("POST", f"/v1/jobs/{begun[0]}/cancel").status_code == 202
+    assert post(jobs).status_code == 202
+    assert post(jobs).status_code == 429
+    assert jobs.begin(jobs.key())["id"]
+    jobs.work()
+    assert post(jobs).status_code == 202
+
+
+def test_the_jobs_of_all_visitors_of_a_tenant_are_few_at_once(
+    tmp_path: Any,
+) -> None:
+    with job_service(tmp_path, requests_per_minute=0, caps={"anonymous_jobs": 1}) as jobs:
+        assert post(jobs).status_code == 202
+        assert post(jobs).status_code == 429
+
+
+def test_a_visitor_s_idempotency_key_gives_the_same_job_also_at_the_limit(jobs: Jobs) -> None:
+    headers = {"idempotency-key": "again"}
+    first = post(jobs, headers=headers)
+    assert post(jobs).status_code == 202
+    assert post(jobs).status_code == 429
+    assert post(jobs, headers=headers).content == first.content
+    other = {**PATIENT, "formats": ["csv"]}
+    assert post(jobs, other, headers=headers).status_code == 422
+
+
+def test_bytes_are_bounded_as_the_largest_format_writes_them(tmp_path: Any) -> None:
+    caps = {"anonymous_export_rows": None, "anonymous_export_bytes": 5_000}
+    with job_service(tmp_path, requests_per_minute=0, caps=caps) as jobs:
+        few = {"dataset": "area", "query": "n__lt=50"}
+        more = {"dataset": "area", "query": "n__lt=1000"}
+        kind = "dataset-slice"
+        assert post(jobs, {"type": kind, "params": few}).status_code == 202
+        refused = post(jobs, {"type": kind, "params": more, "formats": ["json"]})
+        assert refused.status_code == 413
+        assert refused.json()["unit"] == "bytes"
+
+
+def test_a_dataset_that_becomes_private_is_closed_to_the_next_export(jobs: Jobs) -> None:
+    assert post(jobs).status_code == 202
+    set_private(jobs.home / "store" / "acme", dataset="area", private=True)
+    assert post(jobs).status_code == 404
