@@ -7,11 +7,15 @@ from typing import Annotated, Literal
 import typer
 
 from penstock import __version__
+from penstock.cli.dead_letters import dead_letters_app
+from penstock.cli.export import export
 from penstock.cli.homes import Home, settings_of
 from penstock.cli.invoke import invoke
+from penstock.cli.jobs import jobs
 from penstock.cli.keys import keys_app
 from penstock.cli.tenants import tenants_app
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, SetupError
+from penstock.model.job import SIZES
 
 app = typer.Typer(
     help="Any slice of a tenant's dataset, streamed from a URL.",
@@ -21,6 +25,9 @@ app = typer.Typer(
 )
 app.add_typer(keys_app, name="keys")
 app.add_typer(tenants_app, name="tenants")
+app.add_typer(dead_letters_app, name="dead-letters")
+app.command()(export)
+app.command()(jobs)
 app.command()(invoke)
 
 
@@ -48,12 +55,51 @@ def serve(
     from penstock.lean import leave_out_unused
 
     leave_out_unused()
-    from penstock.local.compose import Served
+    from penstock.local.opened import Served
     from penstock.local.serve import serve as serve_until_interrupted
 
     settings = settings_of(home=home, host=host, port=port)
     served = Served(path=path, null_text=null, demo=not no_demo)
     serve_until_interrupted(settings, served, open_browser=open_browser)
+
+
+@app.command()
+def work(
+    path: Annotated[
+        Path | None, typer.Argument(help="What `penstock serve` serves, if it was given a path.")
+    ] = None,
+    *,
+    home: Home = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(help="Size of the jobs to work on (small, medium, large); all if not given."),
+    ] = None,
+    no_demo: Annotated[
+        bool, typer.Option("--no-demo", help="Leave the generated demo tenants out.")
+    ] = False,
+    null: Annotated[
+        str | None, typer.Option(help="Text that means null in CSV files, such as NA.")
+    ] = None,
+    supervised: Annotated[
+        bool, typer.Option(hidden=True, help="End with standard input, not with Ctrl-C.")
+    ] = False,
+) -> None:
+    """Work on jobs until Ctrl-C; `penstock serve` starts workers of its own."""
+    from penstock.lean import leave_out_unused, stop_leaving_out_numpy
+
+    leave_out_unused()
+    from penstock.local.opened import Served
+    from penstock.local.work import work as work_until_interrupted
+
+    stop_leaving_out_numpy()
+
+    sizes = [each for each in SIZES if not size or each in size]
+    if unknown := set(size or ()) - set(SIZES):
+        raise SetupError(
+            f"{', '.join(sorted(unknown))} is no size of jobs: there are {', '.join(SIZES)}."
+        )
+    served = Served(path=path, null_text=null, demo=not no_demo)
+    work_until_interrupted(settings_of(home=home), served, sizes=sizes, supervised=supervised)
 
 
 @app.command()

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from penstock.errors import SetupError
+from penstock.model.job import Job
+from penstock.model.message import DeadLetter
 from penstock.model.signature import SigningKey
 from penstock.model.tenant import Tenant
-from penstock.ports import Keys, Tenants
+from penstock.ports import DeadLetters, JobPorts, JobStore, Keys, Tenants
 from penstock.settings import AwsSettings, Settings
 
 Home = Annotated[
@@ -72,13 +74,23 @@ class SigningKeys(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """The dead letters of one home, the jobs that they are about, and their way back."""
+
+    letters: DeadLetters
+    store: JobStore
+    redrive: Callable[[DeadLetter], Job]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Administered:
-    """The tenants and keys of one home; keys are opened when they are wanted."""
+    """The tenants and keys of one home; keys and dead letters are opened when they are wanted."""
 
     tenants: TenantRegister
     has_tenant: Callable[[str], bool]
     open_keys: Callable[[], Keys]
     open_signing_keys: Callable[[], SigningKeys]
+    open_letters: Callable[[], Letters]
     takes_effect: str
     """When a change reaches what is served: “at once”."""
     afterwards: str
@@ -150,11 +162,19 @@ def _in_folder(settings: Settings) -> Iterator[Administered]:
         def open_keys() -> SqliteKeys:
             return stack.enter_context(closing(SqliteKeys(database_path(home), now=utc_now)))
 
+        def open_letters() -> Letters:
+            from penstock.local.atomic import private_folder
+            from penstock.local.job_ports import local_jobs
+
+            private_folder(home)
+            return _letters(stack.enter_context(local_jobs(home)).ports)
+
         yield Administered(
             tenants=tenants,
             has_tenant=has_tenant,
             open_keys=open_keys,
             open_signing_keys=open_keys,
+            open_letters=open_letters,
             takes_effect="at once",
             afterwards="",
             datasets=lambda tenant: (
@@ -163,8 +183,19 @@ def _in_folder(settings: Settings) -> Iterator[Administered]:
         )
 
 
+def _letters(ports: JobPorts) -> Letters:
+    from penstock.jobs.redrive import redrive
+
+    return Letters(
+        letters=ports.letters,
+        store=ports.store,
+        redrive=lambda letter: redrive(ports, letter, now=utc_now()),
+    )
+
+
 def _in_stack(environment: str, *, table: str | None) -> Administered:
     from penstock.aws.administration import client_of, keys_table
+    from penstock.aws.job_administration import stack_jobs
     from penstock.aws.keys import DynamoKeys
     from penstock.aws.signing_keys import SsmSigningKeys
     from penstock.aws.tenants import SsmTenants
@@ -187,6 +218,7 @@ def _in_stack(environment: str, *, table: str | None) -> Administered:
         has_tenant=tenants.has,
         open_keys=open_keys,
         open_signing_keys=lambda: signing,
+        open_letters=lambda: _letters(stack_jobs(ssm, environment=environment)),
         takes_effect=f"within {seconds:g} s (PENSTOCK_TENANT_SECONDS of the functions)",
         afterwards=(
             "What CloudFront has cached of it may be served up to an hour longer: invalidate /* of "

@@ -19,7 +19,7 @@ from penstock.client.answers import (
 from penstock.client.connection import Connection, is_hopeless, reason_of
 from penstock.client.failures import refusal, told
 from penstock.client.names import name_in_disposition
-from penstock.client.patience import Patience, retry_after_seconds
+from penstock.client.patience import Patience, retry_after_seconds, sentence
 from penstock.client.progress import Phase, Progress, Report
 from penstock.client.receipts import Stated, Unknown, ask, doubt
 from penstock.errors import TransferError
@@ -129,7 +129,7 @@ class Arrival:
                     broken = yield from self._body(response)
         except httpx.TransportError as error:
             if is_hopeless(error) and not self.position:
-                raise TransferError(f"{_sentence(reason_of(error))}.") from error
+                raise TransferError(f"{sentence(reason_of(error))}.") from error
             return _Break(reason_of(error))
         if broken is None and self._complete and self.known.total_bytes is None:
             broken = self._unsaid_break()
@@ -262,16 +262,10 @@ class Arrival:
             self._furthest = self.position
             self._failures = 0
         self._failures += 1
+        wait_seconds = self._patience.wait_seconds(
+            self._failures, broken.reason, asked=broken.wait_seconds
+        )
         reason = broken.reason.rstrip(".")
-        if self._failures > self._patience.retries:
-            raise TransferError(f"Gave up after {self._failures} failures in a row: {reason}.")
-        wait_seconds = self._patience.delay(self._failures)
-        if broken.wait_seconds is not None:
-            wait_seconds = max(broken.wait_seconds, wait_seconds)
-        if wait_seconds > self._patience.longest_wait_seconds:
-            raise TransferError(
-                f"{_sentence(reason)}. It asks to wait for {wait_seconds:,.0f} s: try again then."
-            )
         self._tell("waiting", f"{reason}; next try in {wait_seconds:.0f} s")
         self._patience.sleep(wait_seconds)
 
@@ -286,7 +280,3 @@ class Arrival:
                 note=note,
             )
         )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

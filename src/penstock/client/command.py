@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,18 +11,13 @@ from rich.console import Console
 
 from penstock.client.bar import Bar
 from penstock.client.coding import WantedCoding
-from penstock.client.connection import printable
 from penstock.client.download import download
+from penstock.client.ending import DONE, ended, key_in, say
 from penstock.client.outcome import Downloaded
 from penstock.client.patience import Patience
 from penstock.client.progress import Progress
 from penstock.client.stream import download_to
 from penstock.client.wish import Wish
-from penstock.errors import SetupError, TransferError
-
-KEY_VARIABLE = "PENSTOCK_KEY"
-
-DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
@@ -48,7 +43,8 @@ def get(
     console = Console(stderr=True)
     seen = _Seen()
     started = time.monotonic()
-    try:
+
+    def body() -> int:
         wish = Wish(
             key=key_in(os.environ, key_env),
             coding=coding,
@@ -60,32 +56,16 @@ def get(
             if console.is_terminal and not quiet:
                 seen.pass_on = stack.enter_context(Bar(console)).show
             done = _run(url, output, wish)
-    except SetupError as error:
-        return _fail(error.detail, UNUSABLE)
-    except TransferError as error:
-        return _fail(error.detail, FAILED)
-    except BrokenPipeError:
-        return _fail("Whoever reads standard output has left.", FAILED)
-    except OSError as error:
-        return _fail(f"Can't write: {error.strerror or error}.", FAILED)
-    except KeyboardInterrupt:
+        if not quiet:
+            say(summary(done, seconds=time.monotonic() - started))
+        return DONE
+
+    def interrupted() -> str:
         kept = output != "-" and seen.bytes > 0
         goes_on = " What arrived is kept: the same command goes on there, if the server lets it."
-        return _fail(f"Stopped.{goes_on if kept else ''}", INTERRUPTED)
-    if not quiet:
-        _say(summary(done, seconds=time.monotonic() - started))
-    return DONE
+        return f"Stopped.{goes_on if kept else ''}"
 
-
-def key_in(environment: Mapping[str, str], name: str | None) -> str | None:
-    """Take the API key out of the variable `name`, or PENSTOCK_KEY if that is set.
-
-    Raises SetupError if a variable that was named holds nothing.
-    """
-    key = environment.get(name or KEY_VARIABLE, "").strip()
-    if name is not None and not key:
-        raise SetupError(f"The variable {name} holds no API key.")
-    return key or None
+    return ended("penstock get", body, interrupted=interrupted)
 
 
 def summary(done: Downloaded, *, seconds: float) -> str:
@@ -98,8 +78,9 @@ def summary(done: Downloaded, *, seconds: float) -> str:
     if done.resumed_times:
         facts.append(f"breaks overcome: {done.resumed_times}")
     name = "standard output" if done.path is None else done.path.name
+    told = "the receipt" if done.receipt_id is not None else "what the service told before"
     proof = (
-        f"verified: sha256 {done.sha256} matches the receipt"
+        f"verified: sha256 {done.sha256} matches {told}"
         if done.verified
         else f"not verified: {done.unverified_because}; sha256 {done.sha256}"
     )
@@ -125,15 +106,6 @@ def _run(url: str, output: str | None, wish: Wish) -> Downloaded:
         with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out:
             return download_to(url, out, wish=wish)
     return download(url, None if output is None else Path(output), wish=wish)
-
-
-def _fail(detail: str, code: int) -> int:
-    _say(f"penstock get: {detail}")
-    return code
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(printable(line) + "\n")
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Connection: GET requests that carry the key to its own origin, and to no other."""
+"""Connection: requests that carry the key to its own origin, and to no other."""
 
 import socket
 import ssl
@@ -56,7 +56,7 @@ class Connection:
         if key is not None and not (key and key.isascii() and key.isprintable()):
             raise SetupError("The API key holds characters that no key has.")
         self._key = key
-        self._origin = origin_of(address)
+        self.origin = origin_of(address)
         self._client = httpx.Client(
             headers={"User-Agent": f"penstock-get/{__version__}", "Accept": "*/*"},
             timeout=httpx.Timeout(timeout_seconds, connect=min(10.0, timeout_seconds)),
@@ -85,12 +85,7 @@ class Connection:
         Raises TransferError for a redirect that must not be followed, and httpx.TransportError.
         """
         for _ in range(MOST_REDIRECTS + 1):
-            own = dict(headers)
-            if self._key is not None and origin_of(url) == self._origin:
-                own["X-Api-Key"] = self._key
-            response = self._client.send(
-                self._client.build_request("GET", url, headers=own), stream=True
-            )
+            response = self._send("GET", url, headers)
             try:
                 if not response.has_redirect_location:
                     yield response
@@ -99,6 +94,34 @@ class Connection:
             finally:
                 response.close()
         raise TransferError(f"The server redirects more than {MOST_REDIRECTS} times.")
+
+    @contextmanager
+    def change(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], *, content: bytes = b""
+    ) -> Iterator[httpx.Response]:
+        """Open the answer to a request that changes something; its body isn't read yet.
+
+        Raises TransferError for a redirect, since most of them would turn it into a GET, and
+        httpx.TransportError.
+        """
+        response = self._send(method, url, headers, content=content)
+        try:
+            if response.has_redirect_location:
+                raise TransferError(
+                    f"The server redirects this to {shown(_next(response))}: name that one instead."
+                )
+            yield response
+        finally:
+            response.close()
+
+    def _send(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], *, content: bytes = b""
+    ) -> httpx.Response:
+        own = dict(headers)
+        if self._key is not None and origin_of(url) == self.origin:
+            own["X-Api-Key"] = self._key
+        request = self._client.build_request(method, url, headers=own, content=content or None)
+        return self._client.send(request, stream=True)
 
 
 def reason_of(error: httpx.TransportError) -> str:

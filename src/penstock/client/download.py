@@ -24,7 +24,8 @@ def download(url: str, target: Path | None = None, *, wish: Wish = PLAIN_WISH) -
     Memory held: one piece of 64 KiB (1 MiB while the part is read again).
 
     Raises SetupError where nothing can be begun (URL, folder, file exists), TransferError when the
-    download can't be completed. Bytes that contradict the receipt are kept as `FILE.part.bad`.
+    download can't be completed (its fact `kept` is how many bytes stay). Bytes that contradict the
+    receipt are kept as `FILE.part.bad`.
     """
     if target is not None and target.exists() and not (target.is_file() or target.is_dir()):
         # A pipe or a device: there is nothing to put in its place.
@@ -54,8 +55,8 @@ def download(url: str, target: Path | None = None, *, wish: Wish = PLAIN_WISH) -
             if part is None or not part.can_go_on or not part.path.exists():
                 raise
             raise TransferError(
-                f"{error.detail} {part.size:,} bytes are kept: the same command goes on there.",
-                **error.facts,
+                f"{error.detail} {part.size:,} bytes are kept: {wish.again} goes on there.",
+                **{**error.facts, "kept": part.size},
             ) from error
 
 
@@ -63,7 +64,7 @@ def _completed(arrival: Arrival, part: Part, wish: Wish) -> Downloaded:
     stated = arrival.receipt()
     coding = arrival.known.coding
     # As coded first: what is wrong there isn't worth decoding.
-    wrong = compared(arrival, stated, None).wrong
+    wrong = compared(arrival, stated, None, sha256=wish.sha256).wrong
     plain = None
     if not wrong and coding != "identity":
         plain = Measured(decoded(part.pieces(), coding), wish.report)
@@ -74,12 +75,12 @@ def _completed(arrival: Arrival, part: Part, wish: Wish) -> Downloaded:
                 raise
             wrong = error.detail
         else:
-            wrong = compared(arrival, stated, plain).wrong
+            wrong = compared(arrival, stated, plain, sha256=wish.sha256).wrong
     if wrong:
         bad = part.condemn()
         raise TransferError(
             f"What arrived is not what the server sent: {wrong}. "
-            f"It is kept as {bad}; the same command starts again from zero."
+            f"It is kept as {bad}; {wish.again} starts again from zero."
         )
     part.finish(decoded=plain is not None)
-    return downloaded(arrival, stated, plain, path=part.target)
+    return downloaded(arrival, stated, plain, path=part.target, sha256=wish.sha256)

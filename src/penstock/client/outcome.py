@@ -15,8 +15,8 @@ from penstock.errors import TransferError
 class Downloaded:
     """A download that ended well; `bytes` and `sha256` are of the file, thus decoded.
 
-    `verified` says that a receipt of the server agreed; if not, `unverified_because` says why it
-    could not be asked. A receipt that disagrees is an error instead.
+    `verified` says that a receipt of the server agreed, or the digest that was known beforehand; if
+    not, `unverified_because` says why neither could be asked. What disagrees is an error instead.
     """
 
     path: Path | None
@@ -58,21 +58,41 @@ class Measured:
             raise
 
 
-def compared(arrival: Arrival, stated: Stated | Unknown, plain: Measured | None) -> Verdict:
-    """Judge a complete arrival; `plain` measured it decoded, None where that isn't done yet."""
+def compared(
+    arrival: Arrival,
+    stated: Stated | Unknown,
+    plain: Measured | None,
+    *,
+    sha256: str | None = None,
+) -> Verdict:
+    """Judge a complete arrival; `plain` measured it decoded, None where that isn't done yet.
+
+    `sha256` is the digest that it has to have decoded, where that was known beforehand.
+    """
     held = Held(bytes=arrival.position, sha256=arrival.sha256)
     if plain is not None:
         held = replace(held, identity_bytes=plain.bytes, identity_sha256=plain.sha256)
     elif arrival.known.coding == "identity":
         held = replace(held, identity_bytes=held.bytes, identity_sha256=held.sha256)
-    return judge(stated, held)
+    verdict = judge(stated, held)
+    if sha256 is None or held.identity_sha256 is None:
+        return verdict
+    if held.identity_sha256 != sha256:
+        wrong = f"sha256 {held.identity_sha256}, and the service had told {sha256}"
+        return Verdict(wrong="; ".join(filter(None, (verdict.wrong, wrong))))
+    return Verdict(wrong=verdict.wrong)
 
 
 def downloaded(
-    arrival: Arrival, stated: Stated | Unknown, plain: Measured | None, *, path: Path | None
+    arrival: Arrival,
+    stated: Stated | Unknown,
+    plain: Measured | None,
+    *,
+    path: Path | None,
+    sha256: str | None = None,
 ) -> Downloaded:
-    """Sum up a download that no receipt contradicts; `plain` is None for an uncoded one."""
-    because = compared(arrival, stated, plain).doubt
+    """Sum up a download that nothing contradicts; `plain` is None for an uncoded one."""
+    because = compared(arrival, stated, plain, sha256=sha256).doubt
     rows = stated.rows if isinstance(stated, Stated) else None
     return Downloaded(
         path=path,

@@ -19,7 +19,8 @@ if sys.platform != "win32":
 
 READ_BYTES = 1 << 20
 MOST_NOTE_BYTES = 1 << 16
-_SIGNATURE = re.compile(r"_(?:sig|kid|expires)(?:=.*)?")
+_SIGNATURE = re.compile(r"(?:_(?:sig|kid|expires)|X-Amz-[A-Za-z-]+)(?:=.*)?")
+"""Ours, and that of a presigned URL of S3 (Signature Version 4 in query parameters)."""
 
 
 def url_digest(url: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from penstock.errors import TransferError
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -32,6 +34,26 @@ class Patience:
         # The exponent is bounded, as 2.0 ** 2000 is an error and not infinity.
         ceiling = min(self.most_seconds, self.first_seconds * 2.0 ** min(failures - 1, 64))
         return ceiling * (1 + self.draw()) / 2
+
+    def wait_seconds(self, failures: int, reason: str, *, asked: float | None) -> float:
+        """Say how long to wait after this many failures in a row, where the server `asked` so long.
+
+        Raises TransferError, which tells the reason, when patience is at its end.
+        """
+        reason = reason.rstrip(".")
+        if failures > self.retries:
+            raise TransferError(f"Gave up after {failures} failures in a row: {reason}.")
+        seconds = max(self.delay(failures), asked or 0)
+        if seconds > self.longest_wait_seconds:
+            raise TransferError(
+                f"{sentence(reason)}. It asks to wait for {seconds:,.0f} s: try again then."
+            )
+        return seconds
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:

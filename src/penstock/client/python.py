@@ -17,6 +17,7 @@ import pyarrow as pa
 from penstock.client.coding import Readable
 from penstock.client.connection import origin_of, reason_of, usable_url
 from penstock.client.download import download
+from penstock.client.exporting import export
 from penstock.client.failures import refusal
 from penstock.client.outcome import Downloaded
 from penstock.client.stream import stream
@@ -108,6 +109,22 @@ class Client:
     ) -> Downloaded:
         """Make a file of a slice, as `penstock.client.download` does; takes what `url` takes."""
         return download(self.url(dataset, format, **asked), to, wish=self._wish)
+
+    def export(
+        self,
+        type: str,  # noqa: A002 - the API's own word
+        format: str = "csv",  # noqa: A002 - the grammar's own word
+        *,
+        to: Path | None = None,
+        params: Mapping[str, object] | None = None,
+        **more: object,
+    ) -> Downloaded:
+        """Have an export made, and make a file of it, as `penstock.client.export` does.
+
+        Parameters are given by their names, or in `params`.
+        """
+        given = {**(params or {}), **more}
+        return export(self._origin, type, given, format=format, to=to, wish=self._wish)
 
     def batches(self, dataset: str, **asked: Any) -> pa.RecordBatchReader:
         """Read a slice as Arrow record batches while it arrives; takes what `url` takes.

@@ -37,10 +37,10 @@ def stream(url: str, *, wish: Wish = PLAIN_WISH) -> Generator[bytes, None, Downl
         plain = Measured(decoded(chain([first], pieces), arrival.known.coding))
         yield from plain
         stated = arrival.receipt()
-        wrong = compared(arrival, stated, plain).wrong
+        wrong = compared(arrival, stated, plain, sha256=wish.sha256).wrong
         if wrong:
             raise TransferError(f"What arrived is not what the server sent: {wrong}.")
-        return downloaded(arrival, stated, plain, path=None)
+        return downloaded(arrival, stated, plain, path=None, sha256=wish.sha256)
 
 
 def download_to(url: str, file: BinaryIO, *, wish: Wish = PLAIN_WISH) -> Downloaded:

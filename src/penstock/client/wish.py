@@ -21,6 +21,10 @@ class Wish:
     coding: WantedCoding = "auto"
     replace: bool = False
     """Whether a file that exists may be replaced."""
+    sha256: str | None = None
+    """The digest that the file has to have, where it is known beforehand."""
+    again: str = "the same command"
+    """What goes on with a download that broke off, as a person is told."""
     patience: Patience = Patience()  # noqa: RUF009 - frozen
     report: Report = ignore
     timeout_seconds: float = READ_TIMEOUT_SECONDS

@@ -1,0 +1,52 @@
+"""Watching: jobs are looked at until all of them are over."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from penstock.client.jobs import Looked
+from penstock.client.patience import Patience
+from penstock.client.seen import SeenJob
+
+FIRST_SECONDS = 0.25
+RUNNING_SECONDS = 1.0
+MOST_SECONDS = 5.0
+A_JOB_SECONDS = 0.15
+"""The pause grows with the jobs that are watched: a key has 600 requests a minute."""
+
+
+class Looks(Protocol):
+    """What looks at a job again."""
+
+    def look_again(self, before: Looked) -> Looked | None:
+        """Look at a job; None if it is unchanged since `before`."""
+        ...
+
+
+def watch(jobs: Looks, begun: Sequence[Looked], *, patience: Patience) -> Iterator[SeenJob]:
+    """Yield each job as it is now, and again whenever it changed, until all are over.
+
+    The pause between two rounds of looks is short at first, a second while something happens, grows
+    to five while nothing does, and is never shorter than the service asks for. What each look
+    raises comes through.
+    """
+    running = {looked.job.id: looked for looked in begun}
+    for job_id, looked in list(running.items()):
+        yield looked.job
+        if looked.job.is_over:
+            del running[job_id]
+    pause = FIRST_SECONDS
+    while running:
+        asked = max(looked.wait_seconds or 0 for looked in running.values())
+        least = max(asked, A_JOB_SECONDS * len(running))
+        patience.sleep(min(max(pause, least), patience.longest_wait_seconds))
+        has_changed = False
+        for job_id, before in list(running.items()):
+            looked_again = jobs.look_again(before)
+            if looked_again is None:
+                continue
+            has_changed = True
+            running[job_id] = looked_again
+            yield looked_again.job
+            if looked_again.job.is_over:
+                del running[job_id]
+        pause = RUNNING_SECONDS if has_changed else min(MOST_SECONDS, pause * 1.5)
