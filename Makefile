@@ -46,6 +46,7 @@ bench: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python bench/download.py
 	$(BIN)/python bench/lambda.py
+	$(BIN)/python bench/exports.py --large --csv
 
 # What `sam deploy` takes: layers and functions, for the Architecture that template.yaml names.
 build: tools

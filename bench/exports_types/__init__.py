@@ -1,0 +1,1 @@
+"""Types of export that the benchmark declares for itself."""
