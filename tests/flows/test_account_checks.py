@@ -34,7 +34,8 @@ from tests.flows.small_edge import (
 )
 from tests.flows.tenant_homes import add_key, add_tenant
 
-from penstock.local.compose import Served, compose
+from penstock.local.compose import compose
+from penstock.local.opened import Served
 from penstock.model.tenant import Caps, Tenant
 from penstock.settings import Settings
 from penstock.web.app import create_app

@@ -9,7 +9,8 @@ from starlette.types import ASGIApp
 from tests.flows.edge_requests import Answered, ask
 from tests.flows.tenant_homes import add_tenant, store
 
-from penstock.local.compose import Served, compose
+from penstock.local.compose import compose
+from penstock.local.opened import Served
 from penstock.model.tenant import Tenant
 from penstock.settings import Settings
 from penstock.web.app import create_app

@@ -16,7 +16,8 @@ import pytest
 from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_key, add_tenant, store
 
-from penstock.local.compose import Served, compose
+from penstock.local.compose import compose
+from penstock.local.opened import Served
 from penstock.model.tenant import Caps, Tenant
 from penstock.reading.engine import Allowance
 from penstock.settings import Settings

@@ -18,7 +18,8 @@ from tests.flows.tenant_homes import add_key, add_tenant, store
 from tests.kept_log import log_as_it_was
 
 from penstock.aws.accounts import accounts, log_as_json
-from penstock.local.compose import Served, compose
+from penstock.local.compose import compose
+from penstock.local.opened import Served
 from penstock.model.tenant import Tenant
 from penstock.settings import Settings
 from penstock.web.app import create_app
