@@ -40,7 +40,7 @@ class Part(BaseModel):
 
 
 class BesideFile(BaseModel):
-    """One file that stands beside the parts of a result, such as the same rows in another format."""
+    """A file that stands beside the parts of a result, such as the same rows in another format."""
 
     model_config = ConfigDict(frozen=True)
 

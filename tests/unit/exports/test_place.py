@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from tests.job_homes import START, a_job
+from tests.job_homes import a_job
+from tests.moving_clock import START
 
 from penstock.exports.place import Place
 from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result

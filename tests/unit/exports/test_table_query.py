@@ -18,25 +18,24 @@ class Things(Period):
     least: int | None = None
 
 
+SOURCE = DatabaseSource(
+    sql=SQL,
+    where={
+        "since": "made >= %s",
+        "until": "made < %s",
+        "name": "name = %s OR alias = %s",
+        "kinds": "kind IN %s",
+        "least": "share %% 7 >= %s",
+    },
+)
 TYPE = ExportType(
     name="things",
     title="Things",
-    source=DatabaseSource(
-        sql=SQL,
-        where={
-            "since": "made >= %s",
-            "until": "made < %s",
-            "name": "name = %s OR alias = %s",
-            "kinds": "kind IN %s",
-            "least": "share %% 7 >= %s",
-        },
-    ),
+    source=SOURCE,
     parameters=Things,
     columns=("id", "name"),
     sort=("id",),
 )
-SOURCE = TYPE.source
-assert isinstance(SOURCE, DatabaseSource)
 
 
 def test_without_parameters_there_is_no_condition() -> None:
