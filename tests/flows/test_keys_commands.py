@@ -120,6 +120,7 @@ def test_a_signed_url_opens_its_dataset_without_a_key(home: Path, service: Servi
     ("arguments", "told"),
     [
         (["add", "--tenant", "nobody", "--user", "ada"], "There is no tenant “nobody”"),
+        (["add", "--tenant", "acme", "--user", "anonymous"], "name another user"),
         (["list", "--tenant", "nobody"], "There is no tenant “nobody”"),
         (["revoke", "abcdefgh", "--tenant", "acme"], "has no key “abcdefgh”"),
         (["revoke", "abcdefgh", "--tenant", "nobody"], "no"),

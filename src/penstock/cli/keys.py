@@ -9,6 +9,7 @@ import typer
 from penstock.cli.homes import Administered, Aws, Home, Table, administered, utc_now
 from penstock.errors import SetupError
 from penstock.model.dataset import is_dataset_name
+from penstock.model.job import ANONYMOUS
 from penstock.model.key import ApiKey, Role, new_key
 from penstock.model.signature import sign_url
 
@@ -31,6 +32,8 @@ def add_key(
     table: Table = None,
 ) -> None:
     """Make a key and print it: it is shown this once and stored nowhere."""
+    if user == ANONYMOUS:
+        raise SetupError(f"“{user}” is what visitors without a key are called: name another user.")
     with administered(home=home, aws=aws, table=table) as opened:
         _require_tenant(opened, tenant)
         now = utc_now()

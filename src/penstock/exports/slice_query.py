@@ -33,7 +33,10 @@ class SliceParameters(Parameters):
     file_name: (
         Annotated[
             str,
-            Field(pattern=r"^[A-Za-z0-9_ .-]+$", max_length=MOST_FILE_NAME_CHARACTERS),
+            Field(
+                pattern=r"^[A-Za-z0-9_ .-]*[A-Za-z0-9][A-Za-z0-9_ .-]*$",
+                max_length=MOST_FILE_NAME_CHARACTERS,
+            ),
         ]
         | None
     ) = None

@@ -12,7 +12,7 @@ MOST_FILE_NAME_CHARACTERS = 200
 
 _FILE_NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_ .-]+")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_SECONDS = re.compile(r"[0-9]{1,12}")
+_SECONDS = re.compile(r"0|[1-9][0-9]{0,11}")
 _CLAIM = ("_expires", "_kid", "_sig")
 
 
