@@ -26,6 +26,7 @@ from penstock.local.publish import publish
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
 from penstock.model.key import Role
+from penstock.reading.engine import ObjectStore
 
 TENANT = "acme"
 
@@ -130,12 +131,12 @@ class _Databases:
 
 
 @contextmanager
-def export_house(home: Path) -> Iterator[ExportHouse]:
-    """Open a home for the body."""
+def export_house(home: Path, *, object_store: ObjectStore | None = None) -> Iterator[ExportHouse]:
+    """Open a home for the body, with an engine that may read an object store, too."""
     with ExitStack() as stack:
         jobs = stack.enter_context(job_house(home))
         jobs.store_root.mkdir(exist_ok=True)
-        reader = stack.enter_context(reader_over(home, batch_rows=8192))
+        reader = stack.enter_context(reader_over(home, batch_rows=8192, object_store=object_store))
         catalog = store_catalog(jobs.store_root, engine=reader.engine)
         keys = SqliteKeys(home / "keys.sqlite", now=lambda: jobs.now)
         stack.callback(keys.close)

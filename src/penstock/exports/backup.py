@@ -13,8 +13,9 @@ import pyarrow as pa
 from penstock.errors import PermanentError
 from penstock.exports.catalogue import Table, tables_of
 from penstock.exports.making import Making, Reached
-from penstock.exports.parts import Told, write_whole
+from penstock.exports.parts import Stream, Told, write_whole
 from penstock.exports.postgres import Snapshot, TableQuery
+from penstock.exports.ranges import table_stream
 from penstock.model.job import Artifact
 
 _TEXTS = pa.list_(pa.string())
@@ -106,9 +107,9 @@ def _store(making: Making, snapshot: Snapshot, table: Table, name: str, told: To
     file_name = making.place.file("parquet", name=name)
     while table.columns:
         query = _query(table, as_text)
-        batches = snapshot.read(query, cancelled=making.attempt.is_over)
+        stream = table_stream(snapshot, query, cancelled=making.attempt.is_over)
         try:
-            file = write_whole(making.place, file_name, batches, told=told)
+            file = write_whole(making.place, file_name, stream, told=told)
         except PermanentError as error:
             column = error.facts.get("column")
             if not isinstance(column, str) or column in as_text or column not in table.columns:
@@ -137,7 +138,7 @@ def _listed(making: Making, stored: Sequence[_Stored]) -> Reached:
     def told(_: int, written: int) -> None:
         making.attempt.progress(rows, total=rows, size_bytes=size + written, phase="listing tables")
 
-    part = write_whole(making.place, making.place.part(0), [listed], told=told)
+    part = write_whole(making.place, making.place.part(0), Stream(batches=[listed]), told=told)
     return Reached(parts=(part,), files=files, is_read=True)
 
 

@@ -1,17 +1,20 @@
 """Making: one attempt's way from its source to the files of its result."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
-from penstock.errors import DatasetDamagedError, UnknownDatasetError
+from penstock.errors import (
+    BusyError,
+    DatasetDamagedError,
+    PermanentError,
+    UnknownDatasetError,
+)
 from penstock.exports.declaration import ExportType
-from penstock.exports.parts import write_parts
+from penstock.exports.parts import Stream, write_parts
 from penstock.exports.place import Place
-from penstock.exports.result import manifest_of
+from penstock.exports.result import artifacts_of, manifest_of, stored_result
 from penstock.exports.sources import ExportSources
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
@@ -60,9 +63,17 @@ class Making:
         return self.attempt.job
 
     def undo(self) -> None:
-        """Remove what this attempt wrote and nobody may go on from, as far as that works now."""
-        if not self.is_published:
-            self.place.remove_own(keep=self.kept)
+        """Remove what this attempt wrote and nobody needs, as far as that works now.
+
+        Where there is a result, by whichever attempt, that are all files but its own; before that,
+        another attempt may go on from a checkpoint's.
+        """
+        with suppress(BusyError, PermanentError):
+            manifest = stored_result(self.sources.outputs, self.job)
+            if manifest is not None:
+                self.place.remove_own(keep={one.part for one in artifacts_of(manifest)})
+            elif not self.is_published:
+                self.place.remove_own(keep=self.kept)
 
     def resumed(self) -> Reached:
         """Give what an earlier attempt has stored, if all of it is still there.
@@ -91,13 +102,13 @@ class Making:
 
     def written(
         self,
-        batches: Iterable[pa.RecordBatch],
+        stream: Stream,
         *,
         total: int | None,
         before: Reached,
         can_go_on: bool = False,
     ) -> Reached:
-        """Store batches as parts, behind those of before; say how far they are.
+        """Store a stream's batches as parts, behind those of before; say how far they are.
 
         With `can_go_on`, each part but the last is a checkpoint. Raises as `write_parts`.
         """
@@ -112,7 +123,7 @@ class Making:
 
         stored = write_parts(
             self.place,
-            batches,
+            stream,
             limits=self.sources.limits,
             told=told,
             first=len(parts),

@@ -1,6 +1,7 @@
 """Parts: batches become the Parquet files of a result, one after another, each of bounded size."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import count
 
 import pyarrow as pa
@@ -28,16 +29,28 @@ Told = Callable[[int, int], None]
 """Hears of rows read and bytes written until now; what it raises ends the writing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Batches of one schema, and what ends the read of them at once, from any thread.
+
+    A read may wait for long for its next batch; who leaves it doesn't.
+    """
+
+    batches: Iterable[pa.RecordBatch]
+    end: Callable[[], None] = lambda: None
+    """Called once the batches aren't wanted any more, also where all of them came."""
+
+
 def write_parts(
     place: Place,
-    batches: Iterable[pa.RecordBatch],
+    stream: Stream,
     *,
     limits: ExportLimits,
     told: Told,
     first: int = 0,
     may_be_none: bool = False,
 ) -> Generator[tuple[Artifact, bool]]:
-    """Write batches of one schema as parts, in order, numbered from `first`.
+    """Write a stream's batches as parts, in order, numbered from `first`.
 
     Yields each part once it is stored, and whether more follow.
 
@@ -46,9 +59,9 @@ def write_parts(
     thread beside the writing. Holds a row group decoded and one encoded, 12 MiB of batches and two
     more; where the iterator is closed or something is raised, the part that was begun isn't stored.
 
-    Raises UnrepresentableError, what `batches` and `told` raise, and what Outputs.write raises.
+    Raises UnrepresentableError, what the stream and `told` raise, and what Outputs.write raises.
     """
-    waiting = ahead(_cut(batches), depth=_AHEAD_BATCHES)
+    waiting = ahead(_cut(stream.batches), depth=_AHEAD_BATCHES)
     try:
         writing = _Writing(place, waiting, limits, told)
         if may_be_none and writing.following is None:
@@ -60,17 +73,17 @@ def write_parts(
             if not goes_on:
                 return
     finally:
+        stream.end()
         waiting.close()
 
 
-def write_whole(
-    place: Place, name: str, batches: Iterable[pa.RecordBatch], *, told: Told
-) -> Artifact:
-    """Write batches of one schema as one Parquet file, of any size, otherwise as `write_parts`."""
-    waiting = ahead(_cut(batches), depth=_AHEAD_BATCHES)
+def write_whole(place: Place, name: str, stream: Stream, *, told: Told) -> Artifact:
+    """Write a stream's batches as one Parquet file, of any size, otherwise as `write_parts`."""
+    waiting = ahead(_cut(stream.batches), depth=_AHEAD_BATCHES)
     try:
         return _Writing(place, waiting, _UNLIMITED, told).file(name)
     finally:
+        stream.end()
         waiting.close()
 
 

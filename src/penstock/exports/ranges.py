@@ -5,6 +5,7 @@ the order of the ranges, are the table in its order.
 """
 
 import base64
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from penstock.exports.parts import Told, write_parts
+from penstock.exports.parts import Stream, Told, write_parts
 from penstock.exports.place import Place
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.sources import ExportLimits
@@ -58,6 +59,19 @@ def range_of(described: Mapping[str, Any]) -> TableRange:
     )
 
 
+def table_stream(snapshot: Snapshot, query: TableQuery, *, cancelled: Callable[[], bool]) -> Stream:
+    """Give a query's rows as a stream, which ends its query on the server when it is left.
+
+    Raises nothing; its batches raise what `Snapshot.read` raises.
+    """
+    is_left = threading.Event()
+
+    def ended() -> bool:
+        return is_left.is_set() or cancelled()
+
+    return Stream(batches=snapshot.read(query, cancelled=ended), end=is_left.set)
+
+
 def split(snapshot: Snapshot, query: TableQuery, *, n: int) -> list[TableRange]:
     """Split a table into 1 to `n` ranges of about equally many rows, in the order of its key.
 
@@ -86,7 +100,7 @@ def read_range(
     """
     stored = write_parts(
         place,
-        snapshot.read(wanted.query, cancelled=cancelled),
+        table_stream(snapshot, wanted.query, cancelled=cancelled),
         limits=limits,
         told=told,
         first=wanted.number * _PARTS,

@@ -10,6 +10,7 @@ from penstock.exports.check import FORMATS, given_of
 from penstock.exports.declaration import ExportType
 from penstock.exports.fitted import fitted
 from penstock.exports.making import Making, Reached
+from penstock.exports.parts import Stream
 from penstock.exports.slice_query import SliceParameters, SliceQuery, read_query
 from penstock.exports.sources import ExportSources
 from penstock.exports.watch import watched
@@ -23,7 +24,7 @@ from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.scan import scan
 
-_COUNT_SECONDS = 2.0
+_COUNT_SECONDS = 1.0
 """What telling the total in advance may cost; without it, there is none."""
 
 
@@ -81,7 +82,12 @@ def make_slice(making: Making, opened: OpenedSlice, before: Reached) -> Reached:
         total = total_rows(sources, opened, allowance(_COUNT_SECONDS))
         reading = allowance(sources.limits.query_seconds)
         batches = slice_batches(sources, opened, reading, behind_rows=before.rows)
-        return making.written(batches, total=total, before=before, can_go_on=opened.is_reproducible)
+        return making.written(
+            Stream(batches=batches, end=reading.cancel),
+            total=total,
+            before=before,
+            can_go_on=opened.is_reproducible,
+        )
 
 
 def total_rows(sources: ExportSources, opened: OpenedSlice, allowance: Allowance) -> int | None:

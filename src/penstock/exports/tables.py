@@ -4,7 +4,7 @@ from penstock.exports.declaration import WHERE, DatabaseSource, ExportType
 from penstock.exports.making import Making, Reached
 from penstock.exports.parameters import Parameters
 from penstock.exports.postgres import TableQuery
-from penstock.exports.ranges import split
+from penstock.exports.ranges import split, table_stream
 from penstock.exports.side_by_side import make_ranges
 
 _RANGES_A_READER = 4
@@ -18,7 +18,7 @@ def make_table(making: Making, source: DatabaseSource, given: Parameters) -> Rea
     Raises what PostgresReader and `Making.written` raise.
     """
     query = table_query(making.wanted, source, given)
-    attempt, limits = making.attempt, making.sources.limits
+    limits = making.sources.limits
     with (
         making.sources.databases.lend(making.job.tenant) as reader,
         reader.snapshot() as snapshot,
@@ -28,8 +28,8 @@ def make_table(making: Making, source: DatabaseSource, given: Parameters) -> Rea
             # More ranges than readers: they are never of quite the same weight.
             ranges = split(snapshot, query, n=limits.readers * _RANGES_A_READER)
             return make_ranges(making, snapshot, ranges, total=total)
-        batches = snapshot.read(query, cancelled=attempt.is_over)
-        return making.written(batches, total=total, before=Reached())
+        stream = table_stream(snapshot, query, cancelled=making.attempt.is_over)
+        return making.written(stream, total=total, before=Reached())
 
 
 def table_query(wanted: ExportType, source: DatabaseSource, given: Parameters) -> TableQuery:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import UnrepresentableError
-from penstock.exports.parts import write_parts, write_whole
+from penstock.exports.parts import Stream, write_parts, write_whole
 from penstock.exports.place import Place
 from penstock.exports.sources import ExportLimits
 from penstock.local.outputs import FileOutputs
@@ -52,7 +52,9 @@ def numbers_in(tmp_path: Path, parts: list[Artifact]) -> list[int]:
 
 def test_rows_become_parts_of_bounded_size_in_their_order(place: Place, tmp_path: Path) -> None:
     limits = ExportLimits(part_rows=100_000)
-    rows = list(write_parts(place, batches(150_000, 60_000, 30), limits=limits, told=silent))
+    rows = list(
+        write_parts(place, Stream(batches=batches(150_000, 60_000, 30)), limits=limits, told=silent)
+    )
     assert [goes_on for _, goes_on in rows] == [True, True, False]
     parts = [part for part, _ in rows]
     assert [part.part for part in parts] == [
@@ -70,12 +72,14 @@ def test_rows_become_parts_of_bounded_size_in_their_order(place: Place, tmp_path
 
 def test_a_part_ends_at_its_bytes_too(place: Place) -> None:
     limits = ExportLimits(part_bytes=1000)
-    rows = list(write_parts(place, batches(100_000, 100_001), limits=limits, told=silent))
+    rows = list(
+        write_parts(place, Stream(batches=batches(100_000, 100_001)), limits=limits, told=silent)
+    )
     assert [part.rows for part, _ in rows] == [100_000, 100_000, 1]
 
 
 def test_parts_are_written_as_dataset_files_are(place: Place, tmp_path: Path) -> None:
-    made = write_parts(place, batches(150_000), limits=ExportLimits(), told=silent)
+    made = write_parts(place, Stream(batches=batches(150_000)), limits=ExportLimits(), told=silent)
     ((part, _),) = list(made)
     footer = pq.ParquetFile(stored(tmp_path)[part.part]).metadata
     assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [100_000, 50_000]
@@ -88,14 +92,21 @@ def test_parts_are_written_as_dataset_files_are(place: Place, tmp_path: Path) ->
 
 
 def test_no_rows_are_one_part_with_the_columns(place: Place, tmp_path: Path) -> None:
-    ((part, goes_on),) = list(write_parts(place, batches(0, 0), limits=ExportLimits(), told=silent))
+    ((part, goes_on),) = list(
+        write_parts(place, Stream(batches=batches(0, 0)), limits=ExportLimits(), told=silent)
+    )
     assert (part.rows, goes_on) == (0, False)
     assert pq.read_schema(stored(tmp_path)[part.part]) == SCHEMA
 
 
 def test_no_rows_are_no_part_where_there_are_others(place: Place) -> None:
     made = write_parts(
-        place, batches(0), limits=ExportLimits(), told=silent, first=3, may_be_none=True
+        place,
+        Stream(batches=batches(0)),
+        limits=ExportLimits(),
+        told=silent,
+        first=3,
+        may_be_none=True,
     )
     assert list(made) == []
 
@@ -103,12 +114,14 @@ def test_no_rows_are_no_part_where_there_are_others(place: Place) -> None:
 def test_metadata_of_the_source_is_left_behind(place: Place, tmp_path: Path) -> None:
     (batch,) = batches(3)
     odd = batch.replace_schema_metadata({"pandas": "{}", "secret": "x"})
-    part = write_whole(place, "part-x.parquet", [odd], told=silent)
+    part = write_whole(place, "part-x.parquet", Stream(batches=[odd]), told=silent)
     assert not pq.read_schema(stored(tmp_path)[part.part]).metadata
 
 
 def test_a_whole_file_has_no_bounds(place: Place) -> None:
-    part = write_whole(place, place.file("parquet", name="t"), batches(250_000, 3), told=silent)
+    part = write_whole(
+        place, place.file("parquet", name="t"), Stream(batches=batches(250_000, 3)), told=silent
+    )
     assert (part.part, part.rows) == ("file-000007-t.parquet", 250_003)
 
 
@@ -119,7 +132,9 @@ def test_rows_and_bytes_are_told_as_they_pass(place: Place) -> None:
         heard.append((rows, size))
 
     limits = ExportLimits(part_rows=100_000)
-    parts = list(write_parts(place, batches(*[50_000] * 5), limits=limits, told=told))
+    parts = list(
+        write_parts(place, Stream(batches=batches(*[50_000] * 5)), limits=limits, told=told)
+    )
     assert heard[-1][0] == 250_000
     assert all(one <= two for one, two in pairwise(heard))
     assert 0 < heard[-1][1] < sum(part.bytes for part, _ in parts)
@@ -137,7 +152,7 @@ def test_what_hears_can_end_it_and_the_part_that_was_begun_is_not_there(
             raise StoppedError
 
     limits = ExportLimits(part_rows=100_000)
-    made = write_parts(place, batches(*[10_000] * 100), limits=limits, told=told)
+    made = write_parts(place, Stream(batches=batches(*[10_000] * 100)), limits=limits, told=told)
     with pytest.raises(StoppedError):
         list(made)
     assert set(stored(tmp_path)) <= {"part-000007-00000.parquet"}
@@ -152,7 +167,7 @@ def test_a_source_that_fails_leaves_the_parts_before_and_no_more(
         raise StoppedError
 
     limits = ExportLimits(part_rows=100_000)
-    made = write_parts(place, failing(), limits=limits, told=silent)
+    made = write_parts(place, Stream(batches=failing()), limits=limits, told=silent)
     with pytest.raises(StoppedError):
         list(made)
     assert set(stored(tmp_path)) <= {"part-000007-00000.parquet"}
@@ -168,17 +183,33 @@ def test_leaving_ends_the_source(place: Place) -> None:
             ended.set()
 
     limits = ExportLimits(part_rows=100_000)
-    made = write_parts(place, source(), limits=limits, told=silent)
+    made = write_parts(place, Stream(batches=source()), limits=limits, told=silent)
     next(made)
     made.close()
     assert ended.is_set()
+
+
+def test_who_leaves_does_not_wait_for_the_next_batch(place: Place) -> None:
+    is_left = threading.Event()
+
+    def stalled() -> Iterator[pa.RecordBatch]:
+        yield from batches(10)
+        assert is_left.wait(60)
+
+    def told(rows: int, size: int) -> None:
+        raise StoppedError
+
+    stream = Stream(batches=stalled(), end=is_left.set)
+    with pytest.raises(StoppedError):
+        list(write_parts(place, stream, limits=ExportLimits(), told=told))
+    assert is_left.is_set()
 
 
 def test_a_type_that_parquet_cannot_hold_is_refused_by_name(place: Place, tmp_path: Path) -> None:
     odd = pa.schema({"n": pa.int64(), "took": pa.month_day_nano_interval()})
     empty = pa.RecordBatch.from_pylist([], schema=odd)
     with pytest.raises(UnrepresentableError, match="took"):
-        list(write_parts(place, [empty], limits=ExportLimits(), told=silent))
+        list(write_parts(place, Stream(batches=[empty]), limits=ExportLimits(), told=silent))
     assert not list(tmp_path.iterdir())
 
 
@@ -191,7 +222,10 @@ def test_rows_are_the_same_however_they_come(
     place: Place, tmp_path: Path, sizes: list[int], part_rows: int
 ) -> None:
     limits = ExportLimits(part_rows=part_rows)
-    parts = [p for p, _ in write_parts(place, batches(*sizes), limits=limits, told=silent)]
+    parts = [
+        p
+        for p, _ in write_parts(place, Stream(batches=batches(*sizes)), limits=limits, told=silent)
+    ]
     assert numbers_in(tmp_path, parts) == list(range(sum(sizes)))
     groups = -(-sum(sizes) // 100_000)
     assert len(parts) == max(1, -(-groups // -(-part_rows // 100_000)))
