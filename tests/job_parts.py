@@ -156,4 +156,8 @@ def job_house(home: Path) -> Iterator[JobHouse]:
     try:
         yield house
     finally:
+        # One that hung is left behind by its attempt, and may still be writing.
+        for thread in threading.enumerate():
+            if thread.name == "progress":
+                thread.join(60)
         database.close()

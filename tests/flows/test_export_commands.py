@@ -170,7 +170,7 @@ def test_types_are_listed_with_their_parameters(
     listed = capsys.readouterr().out
     assert "dataset-slice: Any slice of a dataset\n" in listed
     (line,) = [each for each in listed.splitlines() if "--param dataset=" in each]
-    assert line.endswith("required")
+    assert "  required  " in line
     assert list_types(asked=Asked(), type_name="dataset-slice") == 0
     assert capsys.readouterr().out.count("\n") < listed.count("\n")
     assert list_types(asked=Asked(as_json=True)) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from tests.export_parts import TENANT, ExportHouse, export_house
 from tests.stepped_outputs import Stepped, once
@@ -307,6 +308,26 @@ def test_a_version_that_is_gone_fails_for_good(house: ExportHouse) -> None:
     failed = house.jobs.latest(job).error
     assert failed is not None
     assert "v1" in failed.message
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_tried_again_and_then_given_up(
+    house: ExportHouse,
+) -> None:
+    folder = house.jobs.store_root / TENANT / "datasets"
+    folder.mkdir(parents=True)
+    pq.write_table(narrow(), folder / "things.parquet")
+
+    def replaced() -> None:
+        pq.write_table(narrow().slice(1), folder / "other.parquet")
+        (folder / "other.parquet").replace(folder / "things.parquet")
+
+    job = house.submit("dataset-slice", {"dataset": "things"})
+    outputs = Stepped(house.sources.outputs, once("half written", "00000.parquet", replaced))
+    assert run_to_its_end(house, outputs, ExportLimits()) == ["retried", "failed"]
+    failed = house.jobs.latest(job).error
+    assert failed is not None
+    assert "no longer stored" in failed.message
+    assert house.jobs.files(job) == []
 
 
 def test_a_type_that_the_parts_cannot_hold_fails_before_a_file_is_written(

@@ -84,7 +84,7 @@ ERRORS = {
     "/-/nothing.json": (404, "unknown-path"),
     "/area/-/nothing.json": (404, "unknown-path"),
     "/-/receipts/abc": (404, "unknown-receipt"),
-    "/exports/1.csv": (404, "unknown-path"),
+    "/exports/1.csv": (404, "unknown-dataset"),
     "/area.csv?_version=gone": (410, "version-gone"),
     f"/area.csv?name={'x' * 9000}": (414, "uri-too-long"),
 }

@@ -26,6 +26,7 @@ class SliceParameters(Parameters):
     dataset: Annotated[
         str, Field(pattern=r"^(?:exports/[0-9A-Z]{26}|[A-Za-z0-9][A-Za-z0-9_-]{0,99})$")
     ]
+    """The dataset's name, or `exports/` and the id of the job that made it."""
     query: Annotated[str, Field(max_length=8192)] = ""
     """A download's query string: filters and controls."""
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}$")] | None = None

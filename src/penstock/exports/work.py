@@ -56,9 +56,13 @@ def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
         manifest = stored_result(sources.outputs, attempt.job)
         if manifest is None:
             manifest = _made(making)
+            files = artifacts_of(manifest)
         else:
+            files = artifacts_of(manifest)
+            rows = sum(part.rows or 0 for part in manifest.parts)
+            size = sum(file.bytes for file in files)
+            attempt.progress(rows, total=rows, size_bytes=size, phase="finishing")
             attempt.finalize()
-        files = artifacts_of(manifest)
         # By now it is decided which files are the result: all others are nobody's. An attempt that
         # was overtaken leaves them to the one that did, which may be reading them.
         if not attempt.is_over():

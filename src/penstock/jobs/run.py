@@ -169,10 +169,11 @@ def _failed(worker: Worker, message: JobMessage, job: Job, error: Exception) -> 
             wait *= random.uniform(1, 1.5)  # noqa: S311 - nobody gains by guessing it
             dispatch(ports, job, now=now, delay_seconds=wait)
             return Ran(outcome="retried", job=job, fault=error)
-        ports.outputs.remove(job.tenant, job.folder)
         job = take_step(
             ports, job, partial(Job.failed, fault=fault, now=now), now=now, event="job.failed"
         )
+        # Not before: the files of an attempt that was overtaken may be the result by now.
+        ports.outputs.remove(job.tenant, job.folder)
         ports.dispatch.bury(message, reason=f"{fault.code}: {fault.message}")
     except JobStateError:
         return _cancelled(worker, job)

@@ -102,9 +102,9 @@ def release(sweeper: Sweeper, job: Job, *, swept: Swept) -> None:
         message=f"The job's worker died in each of {job.attempt} attempts.",
         retryable=True,
     )
-    ports.outputs.remove(job.tenant, job.folder)
     failing = _only(job, partial(Job.failed, fault=fault, now=now))
     failed = take_step(ports, job, failing, now=now, event="job.failed")
+    ports.outputs.remove(job.tenant, job.folder)
     ports.dispatch.bury(message_of(failed), reason=f"{fault.code}: {fault.message}")
     swept.failed += 1
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from penstock.errors import BusyError
 from penstock.jobs.run import Ran, Worker, run
-from penstock.lean import share_one_heap
+from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.compose_work import compose_work
 from penstock.local.opened import Served
 from penstock.local.queue import SqliteQueue
@@ -38,6 +38,7 @@ def work(
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     share_one_heap()
+    take_short_turns()
     ending = threading.Event()
     if supervised:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -46,6 +47,7 @@ def work(
         signal.signal(signal.SIGINT, lambda *_: ending.set())
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     with ExitStack() as stack:
+        stack.enter_context(keep_trimmed())
         worker, queue = stack.enter_context(
             compose_work(settings, served, is_stopping=ending.is_set)
         )

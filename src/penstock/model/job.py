@@ -243,6 +243,8 @@ class Job:
             attempt=0,
             fencing_token=self.fencing_token + 1,
             dispatches=0,
+            checkpoint=None,
+            artifacts=(),
             ended=None,
             error=None,
             seq=True,

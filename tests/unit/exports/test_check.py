@@ -106,6 +106,7 @@ def test_a_type_needs_its_role(role: Role | None, type_name: str, is_refused: bo
         ("risk-types", {"least_impact": 9}, "params.least_impact", "less than or equal to 5"),
         ("orders-by-month", {"status": ["lost"]}, "params.status.0", "'placed'"),
         ("orders-by-month", {"status": []}, "params.status", "at least 1"),
+        ("customers", {"town": "a\0b"}, "params.town", "NUL"),
         ("dataset-slice", {}, "params.dataset", "required"),
         ("dataset-slice", {"dataset": "../x"}, "params.dataset", "pattern"),
         ("dataset-slice", {"dataset": "x", "query": "a" * 8193}, "params.query", "8192"),

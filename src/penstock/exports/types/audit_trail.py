@@ -17,8 +17,11 @@ class AuditTrail(Period):
     """Which entries."""
 
     actor: Annotated[str, Field(max_length=200)] | None = None
+    """Those of one person or program."""
     action: Annotated[str, Field(max_length=100)] | None = None
+    """Those of one kind of action."""
     entity: Annotated[str, Field(max_length=100)] | None = None
+    """Those about one kind of record."""
 
 
 EXPORT = ExportType(

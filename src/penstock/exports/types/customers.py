@@ -24,7 +24,9 @@ class Customers(Period):
     """Which customers, by the day on which they joined, too."""
 
     town: Annotated[str, Field(max_length=100)] | None = None
+    """Those of one town."""
     vip: bool | None = None
+    """Only the most valued, or only the others."""
 
 
 EXPORT = ExportType(

@@ -18,8 +18,10 @@ FROM order_line AS l JOIN customer_order AS o ON o.id = l.order_id {where}
 class OrderLines(Period):
     """Which lines, by the day on which their orders were placed, too."""
 
-    customer_id: Annotated[int, Field(ge=1)] | None = None
+    customer_id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    """Those of one customer."""
     product: Annotated[str, Field(max_length=200)] | None = None
+    """Those of one product, by its name."""
 
 
 EXPORT = ExportType(

@@ -28,7 +28,9 @@ class OrdersByMonth(Period):
         ]
         | None
     ) = None
+    """Those in one of these states."""
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    """Those in one currency, by its ISO 4217 code."""
 
 
 EXPORT = ExportType(

@@ -16,7 +16,9 @@ class PremiumPay(Period):
     """Which payments; those of a month count as its first day's."""
 
     team: Annotated[str, Field(max_length=100)] | None = None
+    """Those to one team."""
     on_call: bool | None = None
+    """Only those for being on call, or only the others."""
 
 
 EXPORT = ExportType(

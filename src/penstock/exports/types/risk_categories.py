@@ -19,7 +19,9 @@ class RiskCategories(Parameters):
     """Which categories."""
 
     active: bool | None = None
+    """Only those in use, or only those that aren't."""
     least_severity: Annotated[int, Field(ge=1, le=5)] | None = None
+    """Those of this severity, 1 to 5, and above."""
 
 
 EXPORT = ExportType(

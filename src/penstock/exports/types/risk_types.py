@@ -20,7 +20,9 @@ class RiskTypes(Parameters):
     """Which types of risk."""
 
     category_code: Annotated[str, Field(max_length=50)] | None = None
+    """Those of one category, by its code."""
     least_impact: Annotated[int, Field(ge=1, le=5)] | None = None
+    """Those of this impact, 1 to 5, and above."""
     not_reviewed_since: date | None = None
     """Those last reviewed before this day, or never."""
 
