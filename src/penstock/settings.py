@@ -138,13 +138,20 @@ class JobSettings(AwsSettings):
 
 
 class SocketSettings(BaseSettings):
-    """What the functions behind the sockets' gateway are set to."""
+    """What the function that tells sockets of events is set to."""
 
     model_config = SettingsConfigDict(env_prefix="PENSTOCK_", frozen=True, extra="ignore")
 
     sockets_table: str
     sockets_endpoint: str
     """Where events are posted to sockets: `https://…`."""
+    service: str = Field(default="penstock", validation_alias="POWERTOOLS_SERVICE_NAME")
+
+
+class ReplaySettings(SocketSettings):
+    """What the function behind the sockets' gateway is set to besides: where events are kept."""
+
+    jobs_table: str
 
 
 class RotationSettings(BaseSettings):

@@ -7,15 +7,29 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.aws_tables import client_of, fresh_name, make_keys_table, make_receipts_table
+from tests.aws_job_homes import fresh_queue
+from tests.aws_tables import (
+    client_of,
+    fresh_name,
+    make_jobs_table,
+    make_keys_table,
+    make_receipts_table,
+    make_sockets_table,
+)
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
+from penstock.aws.keys import DynamoKeys
+from penstock.aws.signing_keys import SsmSigningKeys
 from penstock.aws.tenants import SsmTenants
+from penstock.model.clock import utc_now
+from penstock.model.job import SIZES
+from penstock.model.key import Role, new_key
 from penstock.model.tenant import Tenant
-from penstock.web.wiring import utc_now
 
 HOST = "data.acme.example"
 ORIGIN_SECRET = "the-secret-of-this-example"
+SOCKETS_ENDPOINT = "https://s0ck3t5.execute-api.eu-west-2.amazonaws.com/live"
+SOCKETS_URL = "wss://s0ck3t5.execute-api.eu-west-2.amazonaws.com/live"
 
 AREAS = pa.table(
     {
@@ -38,6 +52,11 @@ class Stack:
     receipts_table: str
     distribution: str
     secret_arn: str
+    jobs_table: str
+    sockets_table: str
+    queues: Mapping[str, str]
+    """The URLs of the queues of size classes, and of that of dead letters, `dead`."""
+    bus: str
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -51,10 +70,19 @@ class Stack:
             "AWS_ENDPOINT_URL_S3": self.s3.endpoint,
             "DATASET_BUCKET": self.bucket,
             "PENSTOCK_DISTRIBUTION_ID": self.distribution,
+            "PENSTOCK_DEAD_LETTERS_URL": self.queues["dead"],
             "PENSTOCK_ENVIRONMENT": self.environment,
+            "PENSTOCK_EVENT_BUS": self.bus,
+            "PENSTOCK_JOBS_TABLE": self.jobs_table,
             "PENSTOCK_KEYS_TABLE": self.keys_table,
+            "PENSTOCK_LARGE_QUEUE_URL": self.queues["large"],
+            "PENSTOCK_MEDIUM_QUEUE_URL": self.queues["medium"],
             "PENSTOCK_ORIGIN_SECRET_ARN": self.secret_arn,
             "PENSTOCK_RECEIPTS_TABLE": self.receipts_table,
+            "PENSTOCK_SMALL_QUEUE_URL": self.queues["small"],
+            "PENSTOCK_SOCKETS_ENDPOINT": SOCKETS_ENDPOINT,
+            "PENSTOCK_SOCKETS_TABLE": self.sockets_table,
+            "PENSTOCK_SOCKETS_URL": SOCKETS_URL,
             "PENSTOCK_TRUSTED_EDGE": "true",
             "PATH": os.environ["PATH"],
         }
@@ -71,10 +99,17 @@ def made_stack(s3: StandIn, aws: StandIn) -> Stack:
         receipts_table=fresh_name("receipts"),
         distribution=_distribution(aws),
         secret_arn=_origin_secret(aws),
+        jobs_table=fresh_name("jobs"),
+        sockets_table=fresh_name("sockets"),
+        queues={what: fresh_queue(client_of(aws, "sqs"), what) for what in (*SIZES, "dead")},
+        bus=fresh_name("bus"),
     )
     dynamodb = client_of(aws, "dynamodb")
     make_keys_table(dynamodb, name=stack.keys_table)
     make_receipts_table(dynamodb, name=stack.receipts_table)
+    make_jobs_table(dynamodb, name=stack.jobs_table)
+    make_sockets_table(dynamodb, name=stack.sockets_table)
+    client_of(aws, "events").create_event_bus(Name=stack.bus)
     add_tenant(stack, Tenant(id="acme", hosts=(HOST,), title="Acme"))
     store = client_of(s3, "s3")
     store.create_bucket(Bucket=stack.bucket)
@@ -86,6 +121,22 @@ def add_tenant(stack: Stack, tenant: Tenant) -> None:
     """Have a tenant served under its hosts."""
     ssm = client_of(stack.aws, "ssm")
     SsmTenants(client=ssm, environment=stack.environment, seconds=0, now=utc_now).add(tenant)
+
+
+def add_key(stack: Stack, *, user: str = "ada", role: Role = "reader", tenant: str = "acme") -> str:
+    """Store a key, and give its token."""
+    signing = SsmSigningKeys(
+        client=client_of(stack.aws, "ssm"), environment=stack.environment, seconds=0, now=utc_now
+    )
+    keys = DynamoKeys(
+        client=client_of(stack.aws, "dynamodb"),
+        table=stack.keys_table,
+        signing=signing,
+        now=utc_now,
+    )
+    key, token = new_key(tenant=tenant, user=user, role=role, created=utc_now())
+    keys.add(key)
+    return token
 
 
 def put_dataset(

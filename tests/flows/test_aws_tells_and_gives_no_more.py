@@ -20,8 +20,8 @@ from tests.stand_ins import StandIn, client_of
 
 from penstock.aws import handlers
 from penstock.aws.signing_keys import SsmSigningKeys
+from penstock.model.clock import utc_now
 from penstock.model.signature import sign_url
-from penstock.web.wiring import utc_now
 
 EDGE = {"host": "function.example", "x-tenant-host": HOST}
 VERSIONED = 20

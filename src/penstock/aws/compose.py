@@ -18,12 +18,13 @@ from penstock.aws.receipts import DynamoReceipts
 from penstock.aws.signing_keys import SsmSigningKeys
 from penstock.aws.tenants import SsmTenants
 from penstock.aws.traces import traces
+from penstock.model.clock import utc_now
 from penstock.ports import Ports
 from penstock.reading.engine import Engine
 from penstock.settings import AwsSettings
 from penstock.web.account import Account
 from penstock.web.resources import Resources
-from penstock.web.wiring import utc_now, wired
+from penstock.web.wiring import wired
 
 if TYPE_CHECKING:
     # What serves downloads alone doesn't wait for what jobs need.

@@ -18,10 +18,15 @@ from penstock.aws.accounts import log_as_json
 from penstock.aws.clients import Clients
 from penstock.aws.compose import compose
 from penstock.aws.function_url import extensions_of, scope_of
+from penstock.aws.job_ports import job_ports
 from penstock.aws.origin import OriginSecrets, behind_edge
+from penstock.aws.records import Records
+from penstock.aws.sockets import DynamoTickets
 from penstock.errors import SetupError
-from penstock.settings import AwsSettings, from_environment
+from penstock.model.clock import utc_now
+from penstock.settings import JobSettings, from_environment
 from penstock.web.app import create_app
+from penstock.web.jobs.api import JobsApi
 
 _GATEWAY_BYTES = 4_400_000
 """What a function may answer in one piece is 6 MB, and base64 makes three bytes four
@@ -50,13 +55,19 @@ class _Gateway(HTTPGateway):
 @cache
 def _gateway() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Compose the app once for as long as this environment lives."""
-    settings, clients = from_environment(AwsSettings), Clients()
+    settings, clients = from_environment(JobSettings), Clients()
     if settings.origin_secret_arn is None:
         raise SetupError("PENSTOCK_ORIGIN_SECRET_ARN names no secret: every call would be refused.")
     log_as_json(service=settings.service)
     stack = ExitStack()
     atexit.register(stack.close)
-    resources = stack.enter_context(compose(settings, clients))
+    sockets = Records(clients.of("dynamodb"), settings.sockets_table)
+    jobs = JobsApi(
+        ports=job_ports(settings, clients),
+        tickets=DynamoTickets(sockets, now=utc_now),
+        sockets_url=settings.sockets_url,
+    )
+    resources = stack.enter_context(compose(settings, clients, jobs=jobs))
     secrets = OriginSecrets(clients.of("secretsmanager"), settings.origin_secret_arn)
     app: Any = behind_edge(create_app(resources), secrets)
     return Mangum(app, lifespan="off", custom_handlers=[_Gateway])

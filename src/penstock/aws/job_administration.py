@@ -14,10 +14,10 @@ from penstock.aws.parameters import Parameters
 from penstock.aws.queue import SqsDispatch
 from penstock.aws.records import Records
 from penstock.errors import BusyError, SetupError
+from penstock.model.clock import utc_now
 from penstock.model.event import JobEvent
 from penstock.model.job import SIZES, SizeClass
 from penstock.ports import JobPorts
-from penstock.web.wiring import utc_now
 
 JOBS_TABLE_PARAMETER = "tables/jobs"
 BUCKET_PARAMETER = "buckets/datasets"

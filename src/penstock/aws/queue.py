@@ -47,19 +47,33 @@ class SqsDispatch:
     def send(self, message: JobMessage, *, delay_seconds: float = 0) -> None:
         with as_busy():
             self._client.send_message(
-                QueueUrl=self._own_queues.get(message.tenant, self._queues[message.size]),
+                QueueUrl=self._url(message),
                 MessageBody=body_of(message),
                 MessageGroupId=message.tenant,
                 DelaySeconds=min(max(ceil(delay_seconds), 0), LONGEST_DELAY_SECONDS),
             )
 
     def bury(self, message: JobMessage, *, reason: str) -> None:
+        self._bury(body_of(message), reason, MessageGroupId=message.tenant)
+
+    def bury_body(self, body: str, *, reason: str) -> None:
+        """Keep what a queue held and nobody can read as a message; raises BusyError."""
+        self._bury(body, reason)
+
+    def queue_of(self, message: JobMessage) -> str:
+        """Name the queue that a message is sent to."""
+        return self._url(message).rpartition("/")[2]
+
+    def _url(self, message: JobMessage) -> str:
+        return self._own_queues.get(message.tenant, self._queues[message.size])
+
+    def _bury(self, body: str, reason: str, **grouped: str) -> None:
         # A text attribute must not be empty.
         said = _NOT_IN_A_MESSAGE.sub("\ufffd", reason[:_LONGEST_REASON]) or "unknown"
         with as_busy():
             self._client.send_message(
                 QueueUrl=self._dead_letters,
-                MessageBody=body_of(message),
-                MessageGroupId=message.tenant,
+                MessageBody=body,
                 MessageAttributes={REASON_ATTRIBUTE: {"DataType": "String", "StringValue": said}},
+                **grouped,
             )

@@ -1,6 +1,7 @@
 """Events to whoever listens just now, over the sockets of API Gateway."""
 
 import json
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,9 @@ from penstock.aws.record_failures import as_busy
 from penstock.aws.sockets import DynamoSockets, Socket
 from penstock.errors import BusyError
 from penstock.model.event import JobEvent
+
+POST_SECONDS = 2
+"""How long the answer to one post is waited for: a client's `read_seconds`."""
 
 _AT_ONCE = 8
 _LONGEST_SECONDS = 10
@@ -38,7 +42,7 @@ class SocketEvents:
         hearing = self._sockets.hearing(event)
         if not hearing:
             return
-        said = json.dumps(event.described(), separators=(",", ":")).encode()
+        said = _said(event)
         with ThreadPoolExecutor(min(len(hearing), _AT_ONCE), "sockets") as threads:
             telling = [threads.submit(self._tell, socket, said) for socket in hearing]
             _, late = wait(telling, timeout=_LONGEST_SECONDS)
@@ -51,6 +55,22 @@ class SocketEvents:
             )
         for each in telling:
             each.result()
+
+    def replay(self, socket_id: str, events: Iterable[JobEvent]) -> None:
+        """Post events to one socket, in order. Raises BusyError where that can't be done."""
+        for event in events:
+            with as_busy():
+                try:
+                    self._client.post_to_connection(ConnectionId=socket_id, Data=_said(event))
+                except ClientError as error:
+                    if status_of(error) != HTTPStatus.GONE:
+                        raise
+                    return
+
+    def end(self, socket_id: str) -> None:
+        """End a socket, whose client then comes back; raises BusyError."""
+        with as_busy():
+            self._client.delete_connection(ConnectionId=socket_id)
 
     def _tell(self, socket: Socket, said: bytes) -> None:
         with as_busy():
@@ -66,3 +86,7 @@ class SocketEvents:
                     raise
             if socket.is_settled:
                 self._sockets.forget(socket)
+
+
+def _said(event: JobEvent) -> bytes:
+    return json.dumps(event.described(), separators=(",", ":")).encode()

@@ -131,9 +131,14 @@ class DynamoSockets:
 
     def closed(self, socket_id: str) -> None:
         """Forget a socket that ended; forgetting none changes nothing. Raises BusyError."""
+        listener = self.listener(socket_id)
+        if listener is not None:
+            self._forget(socket_id, place=_listening_place(listener))
+
+    def listener(self, socket_id: str) -> Listener | None:
+        """Give whose socket this is; None if it isn't open. Raises BusyError."""
         found = self._records.get(_socket_place(socket_id), _OPEN)
-        if found is not None:
-            self._forget(socket_id, place=_listening_place(_listener_of(found)))
+        return None if found is None else _listener_of(found)
 
     def forget(self, socket: Socket) -> None:
         """Forget a socket that was found gone. Raises BusyError."""

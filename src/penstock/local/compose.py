@@ -14,11 +14,12 @@ from penstock.local.opened import Served, open_home
 from penstock.local.owners import this_owner
 from penstock.local.supervise import Supervisor
 from penstock.local.tickets import MemoryTickets
+from penstock.model.clock import utc_now
 from penstock.model.job import SIZES
 from penstock.settings import Settings
 from penstock.web.jobs.api import JobsApi
 from penstock.web.resources import Resources
-from penstock.web.wiring import utc_now, wired
+from penstock.web.wiring import wired
 
 
 @contextmanager

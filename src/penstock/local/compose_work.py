@@ -16,10 +16,11 @@ from penstock.local.job_ports import local_jobs
 from penstock.local.opened import Served, open_home
 from penstock.local.owners import this_owner
 from penstock.local.queue import SqliteQueue
+from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
 from penstock.reading.workers import Workers
 from penstock.settings import Settings
-from penstock.web.wiring import reader_of, utc_now
+from penstock.web.wiring import reader_of
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from penstock.local.jobs import SqliteJobStore
 from penstock.local.outputs import FileOutputs
 from penstock.local.places import databases_path, jobs_path, store_path
 from penstock.local.queue import SqliteQueue
+from penstock.model.clock import utc_now
 from penstock.model.event import JobEvent
 from penstock.model.message import JobMessage
 from penstock.ports import JobPorts
-from penstock.web.wiring import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,11 @@ from penstock.local.receipts import SqliteReceipts
 from penstock.local.served import served_catalog
 from penstock.local.tenants import FileTenants
 from penstock.local.tenants_alone import LOCAL_TENANT, OneTenant
+from penstock.model.clock import utc_now
 from penstock.model.tenant import Tenant
 from penstock.ports import Catalog, Ports, Tenants
 from penstock.reading.engine import Engine
 from penstock.settings import Settings
-from penstock.web.wiring import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.model.clock import utc_now
 from penstock.ports import Ports
 from penstock.query import QueryLimits
 from penstock.reading.engine import Engine
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 _SPOOLS_KEPT = 4
 _ERRANDS = 8
-
-
-def utc_now() -> datetime:
-    """Tell the time, aware and in UTC."""
-    return datetime.now(UTC)
 
 
 def reader_of(settings: Settings, ports: Ports, engine: Engine, workers: Workers) -> Reader:

@@ -6,7 +6,6 @@ from penstock.exports.check import Checked
 from penstock.jobs.cancel import cancel as cancel_job
 from penstock.jobs.cancel import discard as discard_job
 from penstock.jobs.submit import Submission, submit
-from penstock.model.event import JobEvent, event_of
 from penstock.model.job import ANONYMOUS, Job
 from penstock.ports import JobsWanted
 from penstock.web.answers import Answer
@@ -14,6 +13,7 @@ from penstock.web.identity import Asker
 from penstock.web.jobs import answers
 from penstock.web.jobs.access import checked_export, fitting_types, visible_job
 from penstock.web.jobs.api import JobsApi
+from penstock.web.jobs.listening import missed_of
 from penstock.web.jobs.requests import ListedJobs, WantedExport
 from penstock.web.jobs.visitors import Turns, refuse_too_large
 from penstock.web.resources import Resources
@@ -111,17 +111,8 @@ def events(api: JobsApi, asker: Asker, job_id: str, *, after_seq: int) -> Answer
     Raises UnknownJobError and BusyError.
     """
     job = visible_job(api, asker, job_id)
-    missed = [event.described() for event in missed_events(api, job, after_seq)]
+    missed = [event.described() for event in missed_of(api.ports.events, job, after_seq)]
     return answers.as_json({"id": job.id, "events": missed})
-
-
-def missed_events(api: JobsApi, job: Job, after_seq: int) -> list[JobEvent]:
-    """Give a job's events above a number, and how far it is if it was told after all of them."""
-    missed = api.ports.events.after(job.tenant, job.id, after_seq)
-    last = max((event.seq for event in missed), default=after_seq)
-    if not job.is_over and job.progress.seq > last:
-        missed.append(event_of(job, "job.progress", now=job.heartbeat_at or job.created))
-    return missed
 
 
 def cancel(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> Answer:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from penstock.errors import BusyError
 from penstock.model.event import JobEvent, event_of
-from penstock.model.job import ANONYMOUS, Job
+from penstock.model.job import Job
 from penstock.ports import Feed, JobEvents, JobUpkeep, Listener
 from penstock.web.account import where
+from penstock.web.jobs.listening import may_hear_of
 from penstock.web.jobs.mailbox import Mailbox
 from penstock.web.jobs.requests import BEFORE_ALL
 
@@ -32,9 +33,7 @@ class Member:
 
     def may_hear_of(self, job: Job) -> bool:
         """Whether a job is the listener's business; one that a visitor began is nobody's."""
-        who = self.listener
-        is_own = who.is_admin or (job.user == who.user)
-        return job.tenant == who.tenant and job.user != ANONYMOUS and is_own
+        return may_hear_of(self.listener, job)
 
 
 class News:

@@ -22,6 +22,7 @@ from penstock.errors import (
 from penstock.model.job import STATES, JobKind, JobState, is_job_id
 from penstock.query import pairs_of
 from penstock.query.near import near
+from penstock.web.jobs.listening import MOST_REPLAYED, MOST_SEQ
 
 MOST_BODY_BYTES = 65_536
 MOST_JOBS = 100
@@ -32,9 +33,7 @@ BEFORE_ALL = 0
 _JSON = "application/json"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NUMBER = re.compile(r"[0-9]{1,19}")
-_MOST_SEQ = 2**63 - 1
 _MOST_FORMATS = 20
-_MOST_REPLAYED = 50
 _DEEPEST = 20
 
 Choice = TypeVar("Choice", bound=str)
@@ -151,7 +150,7 @@ def after_seq(query_string: bytes) -> int:
     Raises UnknownParameterError, RepeatedParameterError and BadValueError.
     """
     given = _parameters(query_string, ("after_seq",))
-    return _number(given, "after_seq", default=BEFORE_ALL, least=0, most=_MOST_SEQ)
+    return _number(given, "after_seq", default=BEFORE_ALL, least=0, most=MOST_SEQ)
 
 
 def socket_parameters(query_string: bytes) -> tuple[str, dict[str, int]]:
@@ -166,12 +165,12 @@ def socket_parameters(query_string: bytes) -> tuple[str, dict[str, int]]:
             tickets.append(value)
         elif name == "after":
             job_id, _, seq = value.partition(":")
-            is_seq = _NUMBER.fullmatch(seq) and int(seq) <= _MOST_SEQ
-            if not is_job_id(job_id) or not is_seq or len(after) >= _MOST_REPLAYED:
+            is_seq = _NUMBER.fullmatch(seq) and int(seq) <= MOST_SEQ
+            if not is_job_id(job_id) or not is_seq or len(after) >= MOST_REPLAYED:
                 raise BadValueError(
                     name,
                     value,
-                    expected=f"a job's id and the number of an event, {_MOST_REPLAYED} at most",
+                    expected=f"a job's id and the number of an event, {MOST_REPLAYED} at most",
                     example="after=01JD3B6Z8Y5V9TQ0RXK2N4M7PC:4294967297",
                 )
             after[job_id] = max(int(seq), after.get(job_id, 0))

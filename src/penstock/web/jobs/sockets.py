@@ -1,15 +1,13 @@
 """Sockets: `/v1/events` as a WebSocket, which tells a user of the user's own jobs."""
 
 import asyncio
-import hashlib
 import json
 import secrets
-from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from penstock.errors import BadTicketError, KeyNeededError, TooManyAtOnceError, UnknownJobError
+from penstock.errors import BadTicketError, KeyNeededError, TooManyAtOnceError
 from penstock.model.event import JobEvent
 from penstock.model.tenant import Tenant
 from penstock.ports import Feed, Listener
@@ -17,8 +15,8 @@ from penstock.web.answers import Answer
 from penstock.web.identity import Asker
 from penstock.web.jobs import answers
 from penstock.web.jobs.api import JobsApi
-from penstock.web.jobs.calls import missed_events
 from penstock.web.jobs.hub import Hub, Member
+from penstock.web.jobs.listening import digest_of, missed
 from penstock.web.jobs.requests import BEFORE_ALL, socket_parameters
 
 TICKET_SECONDS = 30
@@ -44,7 +42,7 @@ def new_ticket(api: JobsApi, asker: Asker) -> Answer:
     listener = Listener(
         tenant=asker.tenant.id, user=asker.key.user, is_admin=asker.key.role == "admin"
     )
-    api.tickets.put(_digest(ticket), listener, seconds=TICKET_SECONDS)
+    api.tickets.put(digest_of(ticket), listener, seconds=TICKET_SECONDS)
     return answers.as_json(
         {"ticket": ticket, "expires_in": TICKET_SECONDS, "url": api.sockets_url}, status=201
     )
@@ -77,9 +75,10 @@ class Sockets:
             raise TooManyAtOnceError("sockets", limit=most, retry_after_seconds=_RETRY_SECONDS)
         member = await hub.join(listener)
         try:
-            missed = await asyncio.to_thread(self._missed, listener, after)
+            ports = self._api.ports
+            found = await asyncio.to_thread(missed, ports.store, ports.events, listener, after)
             await socket.accept()
-            await _serve(socket, member, missed)
+            await _serve(socket, member, found)
         finally:
             hub.leave(member)
 
@@ -89,20 +88,10 @@ class Sockets:
             self._hub.wake()
 
     async def _listener(self, ticket: str, tenant: Tenant) -> Listener:
-        listener = await asyncio.to_thread(self._api.tickets.take, _digest(ticket))
+        listener = await asyncio.to_thread(self._api.tickets.take, digest_of(ticket))
         if listener is None or listener.tenant != tenant.id:
             raise BadTicketError
         return listener
-
-    def _missed(self, listener: Listener, after: Mapping[str, int]) -> list[JobEvent]:
-        """Read what was missed of the listener's jobs; others are passed over like unknown ones."""
-        found: list[JobEvent] = []
-        for job_id, seq in after.items():
-            with suppress(UnknownJobError):
-                job = self._api.ports.store.get(listener.tenant, job_id)
-                if Member(listener).may_hear_of(job):
-                    found += missed_events(self._api, job, seq)
-        return found
 
 
 async def _serve(socket: WebSocket, member: Member, missed: list[JobEvent]) -> None:
@@ -147,7 +136,3 @@ async def _until_left(socket: WebSocket) -> None:
     """Return once the client has left; what it says until then means nothing."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
-
-
-def _digest(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode()).hexdigest()

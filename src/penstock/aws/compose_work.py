@@ -1,0 +1,59 @@
+"""Composition of a worker in a stack: Settings → adapters → what every attempt shares."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from penstock.aws.clients import Clients
+from penstock.aws.compose import open_store
+from penstock.aws.job_ports import job_ports
+from penstock.exports.readers import TenantReaders
+from penstock.exports.sources import ExportLimits, ExportSources
+from penstock.exports.work import export
+from penstock.jobs.rules import rules_of
+from penstock.jobs.run import Worker
+from penstock.model.clock import utc_now
+from penstock.reading.workers import Workers
+from penstock.settings import JobSettings
+from penstock.web.wiring import reader_of
+
+
+@contextmanager
+def compose_work(
+    settings: JobSettings, clients: Clients, *, owner: str, is_stopping: Callable[[], bool]
+) -> Iterator[Worker]:
+    """Wire a worker for the body, and close everything after it.
+
+    `owner` names the function's environment in leases.
+    """
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_store(settings, clients, queries=1))
+        ports = job_ports(settings, clients)
+        readers = TenantReaders(ports.databases)
+        stack.callback(readers.close)
+        threads = Workers(threads=settings.encode_threads)
+        stack.callback(threads.close)
+        sources = ExportSources(
+            catalog=opened.ports.catalog,
+            exported=opened.ports.exported,
+            drafts=opened.exports,
+            reader=reader_of(settings, opened.ports, opened.engine, threads),
+            keys=opened.ports.keys,
+            databases=readers,
+            outputs=ports.outputs,
+            now=utc_now,
+            limits=ExportLimits(
+                part_rows=settings.export_part_rows,
+                part_bytes=settings.export_part_bytes,
+                filters=settings.filters,
+            ),
+        )
+        yield Worker(
+            ports=ports,
+            works={"export": partial(export, sources)},
+            rules=rules_of(settings),
+            owner=owner,
+            now=utc_now,
+            is_stopping=is_stopping,
+            is_time_bounded=True,
+        )

@@ -1,0 +1,55 @@
+"""The adapters of jobs in a stack."""
+
+from penstock.aws.bus_events import BusEvents
+from penstock.aws.clients import Clients
+from penstock.aws.databases import SsmDatabases
+from penstock.aws.dead_letters import SqsDeadLetters
+from penstock.aws.job_events import DynamoJobEvents
+from penstock.aws.job_upkeep import DynamoJobUpkeep
+from penstock.aws.jobs import DynamoJobStore
+from penstock.aws.logged_dispatch import LoggedDispatch
+from penstock.aws.outputs import S3Outputs
+from penstock.aws.queue import SqsDispatch
+from penstock.aws.records import Records
+from penstock.model.clock import utc_now
+from penstock.ports import JobPorts
+from penstock.settings import JobSettings
+
+_UPLOAD_SECONDS = 60
+"""The answer to the last request of an upload comes once its parts are joined."""
+
+
+def job_ports(settings: JobSettings, clients: Clients) -> JobPorts:
+    """Give the jobs of a stack; nothing is looked up before the first request."""
+    records = Records(clients.of("dynamodb"), settings.jobs_table)
+    return JobPorts(
+        store=DynamoJobStore(records),
+        events=DynamoJobEvents(records),
+        upkeep=DynamoJobUpkeep(records),
+        dispatch=LoggedDispatch(sqs_dispatch(settings, clients)),
+        letters=SqsDeadLetters(client=clients.of("sqs"), url=settings.dead_letters_url),
+        publish=BusEvents(client=clients.of("events"), bus=settings.event_bus),
+        outputs=S3Outputs(
+            client=clients.of("s3", read_seconds=_UPLOAD_SECONDS), bucket=settings.dataset_bucket
+        ),
+        databases=SsmDatabases(
+            client=clients.of("ssm"),
+            environment=settings.environment,
+            seconds=settings.tenant_seconds,
+            now=utc_now,
+        ),
+    )
+
+
+def sqs_dispatch(settings: JobSettings, clients: Clients) -> SqsDispatch:
+    """Give the queues of a stack."""
+    return SqsDispatch(
+        client=clients.of("sqs"),
+        queues={
+            "small": settings.small_queue_url,
+            "medium": settings.medium_queue_url,
+            "large": settings.large_queue_url,
+        },
+        dead_letters=settings.dead_letters_url,
+        own_queues=settings.own_queues,
+    )
