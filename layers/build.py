@@ -56,7 +56,7 @@ def build_function(artifacts: Path, *, python_version: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m layers.build", description=__doc__)
-    parser.add_argument("what", help="a folder below layers/: engine, web or function")
+    parser.add_argument("what", help="a folder below layers/: engine, web, database or function")
     parser.add_argument("--artifacts", type=Path, required=True, help="the folder to fill")
     parser.add_argument("--python-version", required=True, help="the functions' Python: 3.13")
     parser.add_argument("--architecture", choices=["x86_64", "arm64"], help="of a layer")

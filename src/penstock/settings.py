@@ -133,6 +133,8 @@ class JobSettings(AwsSettings):
     own_queues: dict[str, str] = {}
     """Tenants with a queue of their own, by its URL; as JSON."""
     event_bus: str
+    database_proxy: str | None = None
+    """The host that all tenants' databases are reached through, in place of their own."""
     sockets_url: str
     """Where clients open sockets: `wss://…`."""
 

@@ -25,7 +25,15 @@ def statements(template: Template) -> Iterator[tuple[str, Statement]]:
         documents += [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         for document in filter(None, documents):
             for statement in listed(document["Statement"]):
-                yield name, statement
+                for each in _either(statement):
+                    yield name, each
+
+
+def _either(statement: Statement) -> list[Statement]:
+    """Give a statement, or all that a condition may put in its place."""
+    if "Fn::If" not in statement:
+        return [statement]
+    return [each for each in statement["Fn::If"][1:] if "Effect" in each]
 
 
 def allowed(template: Template) -> list[tuple[str, Statement]]:

@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import json
+import re
 from itertools import product
 from typing import Any
 
@@ -9,12 +11,42 @@ import pytest
 from pydantic_settings import BaseSettings
 from tests.template.templates import ROOT, Template, expanded, resources
 
-from penstock.aws import gateway, handlers
+from penstock.aws import job_items, receipts, sockets
+from penstock.aws.bus_events import SOURCE
+from penstock.aws.job_administration import (
+    BUCKET_PARAMETER,
+    DEAD_LETTERS_PARAMETER,
+    JOBS_TABLE_PARAMETER,
+    QUEUE_PARAMETERS,
+)
 from penstock.aws.keys import KEYS_TABLE
-from penstock.aws.receipts import EXPIRES_ATTRIBUTE, RECEIPTS_TABLE
-from penstock.settings import AwsSettings, RotationSettings
+from penstock.aws.outputs import TAG
+from penstock.settings import (
+    AwsSettings,
+    JobSettings,
+    ReplaySettings,
+    RotationSettings,
+    SocketSettings,
+)
 
-FUNCTIONS = ("DownloadFunction", "ApiFunction", "RotateOriginSecretFunction")
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "ApiFunction": JobSettings,
+    "DownloadFunction": AwsSettings,
+    "LargeWorkFunction": JobSettings,
+    "MediumWorkFunction": JobSettings,
+    "PushFunction": SocketSettings,
+    "RotateOriginSecretFunction": RotationSettings,
+    "SmallWorkFunction": JobSettings,
+    "SocketFunction": ReplaySettings,
+    "SweepFunction": JobSettings,
+}
+FUNCTIONS = tuple(SETTINGS)
+WORKERS = ("SmallWorkFunction", "MediumWorkFunction", "LargeWorkFunction")
+TABLES = {
+    "ReceiptsTable": (receipts.RECEIPTS_TABLE, receipts.EXPIRES_ATTRIBUTE),
+    "JobsTable": (job_items.JOBS_TABLE, job_items.EXPIRES_ATTRIBUTE),
+    "SocketsTable": (sockets.SOCKETS_TABLE, sockets.EXPIRES_ATTRIBUTE),
+}
 NO_VALUE = {"Ref": "AWS::NoValue"}
 PROCESS_BYTES = 250_000_000
 """The process and its libraries, and the batches of an answer: beside what queries hold."""
@@ -61,7 +93,7 @@ def test_every_log_group_is_encrypted_and_ends(stack: Template) -> None:
     groups = resources(stack, "AWS::Logs::LogGroup") | resources(
         expanded("edge/firewall.yaml"), "AWS::Logs::LogGroup"
     )
-    assert len(groups) == len(FUNCTIONS) + 2
+    assert len(groups) == len(FUNCTIONS) + 3
     for group in groups.values():
         assert group["KmsKeyId"]
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
@@ -72,18 +104,11 @@ def test_a_handler_is_there(functions: dict[str, Template], name: str) -> None:
     handler = functions[name]["Handler"]
     named = handler["Fn::If"][2] if isinstance(handler, dict) else handler
     module, _, function = named.rpartition(".")
-    assert module in {gateway.__name__, handlers.__name__}
+    assert module.startswith("penstock.aws.")
     assert inspect.isfunction(getattr(importlib.import_module(module), function))
 
 
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("DownloadFunction", AwsSettings),
-        ("ApiFunction", AwsSettings),
-        ("RotateOriginSecretFunction", RotationSettings),
-    ],
-)
+@pytest.mark.parametrize(("name", "settings"), SETTINGS.items())
 def test_variables_are_those_that_settings_are_read_from(
     functions: dict[str, Template], name: str, settings: type[BaseSettings]
 ) -> None:
@@ -183,24 +208,26 @@ def test_a_new_version_takes_over_step_by_step_and_alarms_bring_the_old_one_back
 
 
 def test_tables_are_those_that_the_adapters_stand_on(stack: Template) -> None:
-    (receipts,) = resources(stack, "AWS::DynamoDB::Table").values()
+    tables = resources(stack, "AWS::DynamoDB::Table")
     (keys,) = resources(stack, "AWS::DynamoDB::GlobalTable").values()
-    assert {name: receipts.get(name) for name in RECEIPTS_TABLE} == RECEIPTS_TABLE
     assert {name: keys.get(name) for name in KEYS_TABLE} == KEYS_TABLE
-    assert receipts["TimeToLiveSpecification"] == {
-        "AttributeName": EXPIRES_ATTRIBUTE,
-        "Enabled": True,
-    }
+    assert set(tables) == set(TABLES)
+    for table, (definition, expires) in TABLES.items():
+        assert {name: tables[table].get(name) for name in definition} == definition
+        assert tables[table]["TimeToLiveSpecification"] == {
+            "AttributeName": expires,
+            "Enabled": True,
+        }
 
 
 def test_tables_are_encrypted_with_our_key_and_can_be_brought_back(stack: Template) -> None:
-    (receipts,) = resources(stack, "AWS::DynamoDB::Table").values()
+    tables = resources(stack, "AWS::DynamoDB::Table").values()
     (keys,) = resources(stack, "AWS::DynamoDB::GlobalTable").values()
     here, elsewhere = keys["Replicas"]
     our_key = {"Fn::GetAtt": ["DataKey", "Arn"]}
-    assert receipts["SSESpecification"]["KMSMasterKeyId"] == our_key
-    assert here["SSESpecification"]["KMSMasterKeyId"] == our_key
-    for table in (receipts, here, elsewhere["Fn::If"][1]):
+    for table in (*tables, here):
+        assert table["SSESpecification"]["KMSMasterKeyId"] == our_key
+    for table in (*tables, here, elsewhere["Fn::If"][1]):
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
@@ -284,3 +311,127 @@ def test_what_queries_hold_fits_in_memory_or_a_rule_refuses_it(stack: Template) 
             accepted.add((megabytes, held))
     default = parameters["EngineMemoryBytes"]["Default"]
     assert {(512, default), (1024, default), (2048, default)} <= accepted
+
+
+# Jobs.
+
+
+def layers_of(function: Template) -> list[str]:
+    """Name a function's layers as the template does, without what the translator adds to names."""
+    return [re.sub("[0-9a-f]{10}$", "", layer["Ref"]) for layer in function["Layers"]]
+
+
+def seconds_of(stack: Template, value: Any) -> dict[str, int]:
+    """Give each time-out that a function may have, and what a queue's visibility is then."""
+    if isinstance(value, int):
+        return {str(value // 6): value}
+    name, parameter, _ = value["Fn::FindInMap"]
+    choices = stack["Parameters"][parameter["Ref"]]["AllowedValues"]
+    return {each: int(stack["Mappings"][name][each]["Seconds"]) for each in choices}
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_no_message_comes_again_while_its_batch_is_worked_on(
+    stack: Template, functions: dict[str, Template], name: str
+) -> None:
+    """Six times the time-out, as AWS recommends for queues that Lambda takes messages off."""
+    queue = stack["Resources"][name.replace("WorkFunction", "Queue")]["Properties"]
+    visible = seconds_of(stack, queue["VisibilityTimeout"])
+    assert all(seconds == 6 * int(chosen) for chosen, seconds in visible.items())
+    timeout = functions[name]["Timeout"]
+    chosen = stack["Parameters"][timeout["Ref"]] if isinstance(timeout, dict) else None
+    assert set(visible) == (set(chosen["AllowedValues"]) if chosen else {str(timeout)})
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_takes_messages_off_its_own_queue_and_says_which_come_again(
+    stack: Template, functions: dict[str, Template], name: str
+) -> None:
+    size = name.removesuffix("WorkFunction")
+    (source,) = (
+        each
+        for each in resources(stack, "AWS::Lambda::EventSourceMapping").values()
+        if each["FunctionName"] == {"Ref": name}
+    )
+    assert source["EventSourceArn"] == {"Fn::GetAtt": [f"{size}Queue", "Arn"]}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": f"{size}Concurrency"}}
+    assert layers_of(functions[name]) == ["EngineLayer", "WebLayer", "DatabaseLayer"]
+    reserved = functions[name]["ReservedConcurrentExecutions"]["Fn::If"]
+    assert reserved == [
+        f"Has{size}ReservedConcurrency",
+        {"Ref": f"{size}ReservedConcurrency"},
+        NO_VALUE,
+    ]
+
+
+def test_queues_are_encrypted_and_what_fails_again_and_again_is_kept_longest(
+    stack: Template,
+) -> None:
+    queues = resources(stack, "AWS::SQS::Queue")
+    dead = queues.pop("DeadLetters")
+    assert set(queues) == {"SmallQueue", "MediumQueue", "LargeQueue"}
+    for queue in (*queues.values(), dead):
+        assert queue["KmsMasterKeyId"] == {"Ref": "DataKey"}
+    for queue in queues.values():
+        # A message's age counts from when it was first sent, also among dead letters.
+        assert queue["MessageRetentionPeriod"] < dead["MessageRetentionPeriod"] == 14 * 86_400
+        assert queue["RedrivePolicy"] == {
+            "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
+            "maxReceiveCount": 5,
+        }
+        named = queue["QueueName"]["Fn::Sub"]
+        allowed = dead["RedriveAllowPolicy"]["sourceQueueArns"]
+        assert any(each["Fn::Sub"].endswith(f":{named}") for each in allowed)
+
+
+def test_a_sweep_is_told_what_the_schedules_clock_says(stack: Template) -> None:
+    (schedule,) = resources(stack, "AWS::Scheduler::Schedule").values()
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert json.loads(schedule["Target"]["Input"]) == {
+        "scheduled": "<aws.scheduler.scheduled-time>"
+    }
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["SweepFunction", "Arn"]}
+
+
+def test_sockets_lead_to_their_function(stack: Template) -> None:
+    routes = resources(stack, "AWS::ApiGatewayV2::Route").values()
+    of_sockets = {each["RouteKey"] for each in routes if each["ApiId"] == {"Ref": "SocketApi"}}
+    assert of_sockets == {"$connect", "$disconnect", "$default"}
+    stage = stack["Resources"]["SocketStage"]["Properties"]
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert not any("querystring" in each.lower() for each in logged.values())
+
+
+def test_events_of_jobs_are_pushed(stack: Template) -> None:
+    (rule,) = resources(stack, "AWS::Events::Rule").values()
+    assert rule["EventPattern"] == {"source": [SOURCE]}
+    assert [each["Arn"] for each in rule["Targets"]] == [{"Fn::GetAtt": ["PushFunction", "Arn"]}]
+
+
+def test_results_end_a_while_after_a_sweeper_should_have_removed_them(stack: Template) -> None:
+    (rule,) = (
+        each
+        for each in stack["Resources"]["StoreBucket"]["Properties"]["LifecycleConfiguration"][
+            "Rules"
+        ]
+        if "TagFilters" in each
+    )
+    assert rule["TagFilters"] == [{"Key": TAG, "Value": "exports"}]
+    kept = JobSettings.model_fields["job_files_days"].default
+    assert kept < rule["ExpirationInDays"] <= kept + 3
+
+
+def test_commands_find_the_parts_of_jobs(stack: Template) -> None:
+    named = {
+        parameter["Name"]["Fn::Sub"].removeprefix("/penstock/${Environment}/")
+        for parameter in resources(stack, "AWS::SSM::Parameter").values()
+    }
+    wanted = {JOBS_TABLE_PARAMETER, BUCKET_PARAMETER, DEAD_LETTERS_PARAMETER}
+    assert wanted | set(QUEUE_PARAMETERS.values()) <= named
+
+
+def test_functions_that_read_no_data_have_no_engine(functions: dict[str, Template]) -> None:
+    for name in ("PushFunction", "SocketFunction", "SweepFunction"):
+        assert layers_of(functions[name]) == ["WebLayer"]

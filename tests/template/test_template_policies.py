@@ -9,8 +9,19 @@ from tests.template.templates import TEMPLATES, Template, expanded, listed, reso
 
 # Where `Resource: "*"` stands, and why nothing narrower does; a key's own policy aside.
 ANY_RESOURCE = {
-    ("AnsweringPolicy", "Trace"): "X-Ray has no resource that a trace could be written to",
-    ("RotationRole", "Trace"): "X-Ray has no resource that a trace could be written to",
+    **{
+        (name, "Trace"): "X-Ray has no resource that a trace could be written to"
+        for name in (
+            "AnsweringPolicy",
+            "PushRole",
+            "RotationRole",
+            "SocketRole",
+            "SweepRole",
+            "WorkingPolicy",
+        )
+    },
+    ("WorkingPolicy", "PlugIntoSubnets"): "a network interface has no name before it is made",
+    ("GatewayLogsRole", "LogForTheWholeAccount"): "all APIs of a Region log by the one role of it",
     ("RotationRole", "ThinkOfAPassword"): "a random password belongs to no secret yet",
     ("RolloutRole", "LookAtAlarms"): "CloudWatch describes alarms for all of them or none",
 }
@@ -170,6 +181,13 @@ def test_buckets_refuse_what_does_not_come_over_tls(stack: Template) -> None:
 
 
 def test_what_holds_data_outlives_the_stack(stack: Template) -> None:
-    for name in ("StoreBucket", "LogsBucket", "KeysTable", "DataKey", "OperationsKey"):
+    for name in (
+        "StoreBucket",
+        "LogsBucket",
+        "JobsTable",
+        "KeysTable",
+        "DataKey",
+        "OperationsKey",
+    ):
         resource = stack["Resources"][name]
         assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain", name

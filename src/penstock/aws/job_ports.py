@@ -37,6 +37,7 @@ def job_ports(settings: JobSettings, clients: Clients) -> JobPorts:
             environment=settings.environment,
             seconds=settings.tenant_seconds,
             now=utc_now,
+            proxy=settings.database_proxy,
         ),
     )
 
