@@ -125,18 +125,22 @@ def add_tenant(stack: Stack, tenant: Tenant) -> None:
 
 def add_key(stack: Stack, *, user: str = "ada", role: Role = "reader", tenant: str = "acme") -> str:
     """Store a key, and give its token."""
+    key, token = new_key(tenant=tenant, user=user, role=role, created=utc_now())
+    keys_of(stack).add(key)
+    return token
+
+
+def keys_of(stack: Stack) -> DynamoKeys:
+    """Open a stack's keys."""
     signing = SsmSigningKeys(
         client=client_of(stack.aws, "ssm"), environment=stack.environment, seconds=0, now=utc_now
     )
-    keys = DynamoKeys(
+    return DynamoKeys(
         client=client_of(stack.aws, "dynamodb"),
         table=stack.keys_table,
         signing=signing,
         now=utc_now,
     )
-    key, token = new_key(tenant=tenant, user=user, role=role, created=utc_now())
-    keys.add(key)
-    return token
 
 
 def put_dataset(

@@ -3,12 +3,21 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.aws_tables import client_of
+from tests.flows.example_job import (
+    TICKET,
+    TOKEN,
+    put_example_job,
+    put_example_key,
+    put_example_ticket,
+    store_of,
+)
 from tests.flows.runtime_app import REPOSITORY
 from tests.flows.stack_on_stand_ins import (
     ORIGIN_SECRET,
@@ -17,7 +26,12 @@ from tests.flows.stack_on_stand_ins import (
     made_stack,
     sent_by_edge,
 )
+from tests.management_api import ManagementApi, management_api
 from tests.stand_ins import StandIn
+
+from penstock.aws.job_upkeep import DynamoJobUpkeep
+from penstock.aws.records import Records
+from penstock.model.job import Job
 
 EVENTS = REPOSITORY / "events"
 PATIENCE_SECONDS = 60
@@ -54,14 +68,40 @@ def stack(s3_server: StandIn, aws_server: StandIn) -> Stack:
     return made_stack(s3_server, aws_server)
 
 
+@pytest.fixture(scope="module")
+def user(stack: Stack) -> str:
+    """The user whose key the events have."""
+    put_example_key(stack)
+    return "ada"
+
+
+@pytest.fixture
+def job(stack: Stack) -> Iterator[Job]:
+    """The job that the events are about, as good as new."""
+    put = put_example_job(stack)
+    yield put
+    records = Records(client_of(stack.aws, "dynamodb"), stack.jobs_table)
+    DynamoJobUpkeep(records).remove(put.tenant, put.id)
+    prefix = f"{put.tenant}/{put.folder}/"
+    store = client_of(stack.s3, "s3")
+    for each in store.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", []):
+        store.delete_object(Bucket=stack.bucket, Key=each["Key"])
+
+
+@pytest.fixture
+def gateway() -> Iterator[ManagementApi]:
+    with management_api() as api:
+        yield api
+
+
 @pytest.fixture
 def invoke(stack: Stack) -> Callable[..., Said]:
-    def invoked(function: str, event: str | Path, *options: str) -> Said:
+    def invoked(function: str, event: str | Path, *options: str, **variables: str) -> Said:
         path = event if isinstance(event, Path) else EVENTS / f"{event}.json"
         done = subprocess.run(
             [sys.executable, "-m", "penstock", "invoke", function, "-e", path, *options],
             cwd=REPOSITORY,
-            env=dict(stack.variables),
+            env={**stack.variables, **variables},
             capture_output=True,
             timeout=PATIENCE_SECONDS,
             check=False,
@@ -129,14 +169,71 @@ def test_a_bad_query_is_a_400_with_a_suggestion(invoke: Callable[..., Said]) -> 
     assert said.problem["did_you_mean"] == ["organisation-entity"]
 
 
-@pytest.mark.parametrize(("event", "status"), [("api-get", 404), ("api-post", 404)])
-def test_the_api_answers_whom_the_edge_lets_through(
-    invoke: Callable[..., Said], event: str, status: int
+def test_the_api_answers_whom_the_edge_lets_through(invoke: Callable[..., Said]) -> None:
+    """What stands here is the service's own answer, not the gateway's: a list needs a key."""
+    said = invoke("ApiFunction", "api-get")
+    assert (said.code, said.status) == (0, 401), said.told
+    assert said.problem["status"] == 401
+
+
+def test_the_api_takes_an_export(invoke: Callable[..., Said], stack: Stack, user: str) -> None:
+    said = invoke("ApiFunction", "api-post-export")
+    assert (said.code, said.status) == (0, 202), said.told
+    job = json.loads(said.body)
+    assert said.headers["location"] == f"/v1/jobs/{job['id']}"
+    assert store_of(stack).get("acme", job["id"]).state == "QUEUED"
+    assert TOKEN.rpartition("_")[2] not in said.told
+
+
+def test_the_api_tells_how_a_job_is(invoke: Callable[..., Said], user: str, job: Job) -> None:
+    said = invoke("ApiFunction", "api-job-status")
+    assert (said.code, said.status) == (0, 200), said.told
+    assert json.loads(said.body)["id"] == job.id
+
+
+@pytest.mark.parametrize(
+    "function", ["SmallWorkFunction", "MediumWorkFunction", "LargeWorkFunction"]
+)
+def test_a_worker_does_what_a_batch_asks_for_once(
+    invoke: Callable[..., Said], stack: Stack, job: Job, function: str
 ) -> None:
-    """Jobs are not served yet: what stands here is the service's own answer, not the gateway's."""
-    said = invoke("ApiFunction", event)
-    assert (said.code, said.status) == (0, status), said.told
-    assert said.problem["status"] == status
+    """In the batch: a job's message, the same one again, and what nobody can read."""
+    said = invoke(function, "work-batch")
+    assert (said.code, json.loads(said.body)) == (0, {"batchItemFailures": []}), said.told
+    done = store_of(stack).get(job.tenant, job.id)
+    assert (done.state, done.attempt) == ("SUCCEEDED", 1)
+    for outcome in ('"succeeded"', '"repeated"', '"buried"'):
+        assert f'"outcome":{outcome}' in said.told
+    assert "organisation-entity" not in said.told
+
+
+def test_a_sweep_looks_after_jobs(invoke: Callable[..., Said], job: Job) -> None:
+    said = invoke("SweepFunction", "sweep")
+    assert said.code == 0, said.told
+    assert json.loads(said.body)["stalled"] == 0
+    assert json.loads(said.body)["published"] >= 1
+
+
+def test_a_socket_is_opened_told_and_forgotten(
+    invoke: Callable[..., Said], stack: Stack, job: Job, gateway: ManagementApi
+) -> None:
+    put_example_ticket(stack)
+    for event in ("socket-connect", "socket-default"):
+        said = invoke("SocketFunction", event, PENSTOCK_SOCKETS_ENDPOINT=gateway.endpoint)
+        assert (said.code, json.loads(said.body)["statusCode"]) == (0, 200), said.told
+        assert TICKET not in said.told
+    (told,) = gateway.posted["ExampleSocket1="]
+    assert json.loads(told)["event"] == "job.accepted"
+    said = invoke("PushFunction", "push", PENSTOCK_SOCKETS_ENDPOINT=gateway.endpoint)
+    assert (said.code, said.body) == (0, b"null\n"), said.told
+    assert json.loads(gateway.posted["ExampleSocket1="][1])["done"] == 2
+    said = invoke("SocketFunction", "socket-disconnect", PENSTOCK_SOCKETS_ENDPOINT=gateway.endpoint)
+    assert json.loads(said.body)["statusCode"] == 200, said.told
+
+
+def test_a_ticket_opens_one_socket(invoke: Callable[..., Said]) -> None:
+    said = invoke("SocketFunction", "socket-connect")
+    assert json.loads(said.body)["statusCode"] == 403, said.told
 
 
 def test_the_api_refuses_whom_the_edge_did_not_let_through(invoke: Callable[..., Said]) -> None:
