@@ -1,23 +1,30 @@
 """Alarms: what they watch is measured, and each one says what to do."""
 
+import json
 import re
 
 import pytest
 from tests.template.templates import ROOT, Template, expanded, resources
 
-from penstock.aws import accounts
+from penstock.aws import accounts, work_accounts
 
 WANTED = {
     "aborted-streams",
     "api-errors",
+    "dead-letters",
     "download-duration",
     "download-errors",
     "download-throttles",
     "edge-errors",
     "origin-secret-rotation",
+    "push-errors",
+    "queue-age",
     "replication",
     "row-mismatches",
+    "sweep-stopped",
+    "work-errors",
 }
+WORKERS = ("SmallWorkFunction", "MediumWorkFunction", "LargeWorkFunction")
 
 
 def alarms() -> dict[str, Template]:
@@ -30,8 +37,13 @@ def alarms() -> dict[str, Template]:
 
 
 def written_metrics() -> list[str]:
-    """Give the names of the metrics that a function writes about its requests."""
-    return re.findall(r'add_metric\("(\w+)"', (ROOT / accounts.__file__).read_text())
+    """Give the names of the metrics that functions write about requests, and about work."""
+    modules = (accounts, work_accounts)
+    return [
+        name
+        for module in modules
+        for name in re.findall(r'add_metric\("(\w+)"', (ROOT / str(module.__file__)).read_text())
+    ]
 
 
 def test_these_are_the_alarms() -> None:
@@ -45,7 +57,9 @@ def test_an_alarm_names_its_runbook_and_tells_somebody(name: str) -> None:
     assert runbook == f"docs/operations/{name}.md"
     assert (ROOT / runbook).is_file(), f"{runbook} isn't written yet"
     assert alarm["AlarmActions"] == alarm["OKActions"] != []
-    assert alarm["TreatMissingData"] == "notBreaching"
+    # What ought to run each minute leaves no data where it doesn't.
+    missing = "breaching" if name == "sweep-stopped" else "notBreaching"
+    assert alarm["TreatMissingData"] == missing
 
 
 @pytest.mark.parametrize("name", ["download-errors", "api-errors"])
@@ -142,3 +156,55 @@ def test_the_dashboard_shows_every_alarm_of_its_region() -> None:
         if "Condition" not in stack["Resources"][name]
     }
     assert shown == always
+
+
+def test_each_queue_has_an_age_that_its_jobs_may_reach() -> None:
+    alarm = alarms()["queue-age"]
+    (returned,) = (each for each in alarm["Metrics"] if each.get("ReturnData", True))
+    ages = dict(re.findall(r"FILL\((\w+), 0\) / (\d+)", returned["Expression"]))
+    assert ages == {"small": "300", "medium": "900", "large": "3600"}
+    for each in alarm["Metrics"]:
+        if "MetricStat" in each:
+            metric = each["MetricStat"]["Metric"]
+            assert metric["MetricName"] == "ApproximateAgeOfOldestMessage"
+            queue = f"{each['Id'].capitalize()}Queue"
+            assert metric["Dimensions"] == [
+                {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
+            ]
+
+
+def test_errors_of_work_are_those_of_each_worker_and_what_nobody_foresaw() -> None:
+    metrics = {
+        each["Id"]: each["MetricStat"]["Metric"]
+        for each in alarms()["work-errors"]["Metrics"]
+        if "MetricStat" in each
+    }
+    watched = [
+        each["Dimensions"][0]["Value"]["Ref"]
+        for each in metrics.values()
+        if each["MetricName"] == "Errors"
+    ]
+    assert watched == list(WORKERS)
+    stack = expanded("template.yaml")["Resources"]
+    for worker in WORKERS:
+        variables = stack[worker]["Properties"]["Environment"]["Variables"]
+        assert metrics["unforeseen"] == {
+            "Namespace": variables["POWERTOOLS_METRICS_NAMESPACE"],
+            "MetricName": "Failures",
+            "Dimensions": [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}],
+        }
+
+
+def test_the_dashboard_shows_our_metrics_under_the_names_that_they_are_written_with() -> None:
+    (dashboard,) = resources(expanded("template.yaml"), "AWS::CloudWatch::Dashboard").values()
+    body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
+    widgets = [each["properties"].get("metrics", []) for each in body["widgets"]]
+    shown = set()
+    for metrics in widgets:
+        namespace = ""
+        for metric in metrics:
+            if isinstance(metric[0], str) and metric[0] not in {".", "..."}:
+                namespace = metric[0]
+            if namespace == "Penstock" and isinstance(metric[0], str) and metric[0] != "...":
+                shown.add(metric[1])
+    assert {"JobsSucceeded", "RowsExported", "WorkSeconds"} <= shown <= set(written_metrics())

@@ -175,15 +175,17 @@ def test_the_origin_secret_is_made_and_rotated_by_aws(stack: Template) -> None:
     assert rotation["RotationRules"]
 
 
-def test_requests_to_the_gateway_are_throttled_and_logged_without_their_query(
+def test_requests_to_the_gateways_are_throttled_and_logged_without_their_query(
     stack: Template,
 ) -> None:
-    (stage,) = resources(stack, "AWS::ApiGatewayV2::Stage").values()
-    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
-    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"]
-    written = set(re.findall(r"\$context\.[A-Za-z.]+", stage["AccessLogSettings"]["Format"]))
-    assert written
-    assert not [name for name in written if re.search("query|header|authorizer|identity", name)]
+    stages = resources(stack, "AWS::ApiGatewayV2::Stage").values()
+    assert len(stages) == 2
+    for stage in stages:
+        assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
+        assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"]
+        written = set(re.findall(r"\$context\.[A-Za-z.]+", stage["AccessLogSettings"]["Format"]))
+        assert written
+        assert not [name for name in written if re.search("query|header|authorizer|identity", name)]
 
 
 def test_access_logs_of_the_edge_hold_no_query_cookie_or_referrer() -> None:

@@ -18,7 +18,10 @@ CUSTOM_COMMANDS = {
     "cloudformation": {"deploy"},
 }
 """What the AWS CLI has that is no operation of a service."""
-OPTIONS_OF_ALL = {"region", "query", "output", "cli-input-json", "profile"}
+OPTIONS_OF_ALL = {
+    *("region", "query", "output", "profile"),
+    *("cli-input-json", "cli-binary-format"),
+}
 OPTIONS_OF_THE_CLI = {
     "cloudfront create-invalidation": {"paths"},
     "cloudformation deploy": {"stack-name", "template-file", "parameter-overrides"},

@@ -1,4 +1,6 @@
 import re
+from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,12 @@ from tests.unit.docs_pages import (
 )
 
 from penstock.aws.accounts import facts
+from penstock.aws.logged_dispatch import routed_facts
+from penstock.aws.work_accounts import Worked, worked_facts
+from penstock.jobs.run import Ran
+from penstock.jobs.sweep import Swept
+from penstock.model.job import Job, JobFault, Progress
+from penstock.model.message import JobMessage
 from penstock.web.account import Account
 
 _PAGE_NAMED = re.compile(r"docs/[\w/.-]+\.md")
@@ -98,7 +106,32 @@ def logged_fields() -> set[str]:
         etag='"e"',
         first_byte_seconds=0.1,
     )
-    return set(facts(account))
+    return set(facts(account)) | logged_of_jobs()
+
+
+def logged_of_jobs() -> set[str]:
+    """Give every field that a line on a job, or on a sweep, can have."""
+    message = JobMessage(tenant="acme", job_id="j", kind="export", type="customers", size="small")
+    job = Job(
+        id="j",
+        tenant="acme",
+        user="ada",
+        kind="export",
+        type="customers",
+        params={},
+        params_hash="",
+        size="small",
+        created=datetime(2024, 3, 13, tzinfo=UTC),
+        progress=Progress(phase="reading"),
+        error=JobFault(code="busy", kind="recoverable", message="", retryable=True),
+    )
+    ran = Ran(outcome="failed", job=job)
+    worked = Worked(message=message, ran=ran, queue="small", seconds=1.0)
+    return {
+        *worked_facts(worked),
+        *routed_facts(message, queue="small", outcome="dispatched", delay_seconds=1, reason="x"),
+        *(field.name for field in fields(Swept)),
+    }
 
 
 def queries() -> list[tuple[str, str]]:

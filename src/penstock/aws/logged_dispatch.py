@@ -33,11 +33,16 @@ class LoggedDispatch:
         _tell(message, queue=DEAD_LETTERS, outcome="buried", reason=code)
 
 
-def _tell(message: JobMessage, **facts: object) -> None:
+def routed_facts(message: JobMessage, **facts: object) -> dict[str, object]:
+    """Describe a decision on a message; none of the job's parameters are in one."""
     own = {
         "tenant": message.tenant,
         "job_id": message.job_id,
         "type": message.type,
         "size": message.size,
     }
-    _log.info("job routed", extra=own | facts)
+    return own | facts
+
+
+def _tell(message: JobMessage, **facts: object) -> None:
+    _log.info("job routed", extra=routed_facts(message, **facts))
