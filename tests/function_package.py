@@ -21,6 +21,7 @@ ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine(), 
 MOST_BYTES = 245 * 2**20
 """Lambda takes 250 MiB unpacked, which its quotas call MB; the rest is left for what is to come."""
 
+LAYERS = ("EngineLayer", "WebLayer", "DatabaseLayer")
 _KEPT = ROOT / "build" / "layers"
 _BUILD_SECONDS = 900
 _RUN_SECONDS = 120
@@ -28,10 +29,10 @@ _RUN_SECONDS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionPackage:
-    """The folders of a function; `opt` is both layers, one over the other, as Lambda lays them."""
+    """The folders of a function; `opt` is all layers, one over the other, as Lambda lays them."""
 
-    engine: Path
-    web: Path
+    layers: Mapping[str, Path]
+    """By their names in the template."""
     opt: Path
     code: Path
 
@@ -40,13 +41,23 @@ class FunctionPackage:
         """Where a function finds modules, first of all: /var/task, then /opt/python."""
         return [str(self.code), str(self.opt / "python")]
 
-    def run(self, program: str, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
+    def run(
+        self,
+        program: str,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+        layers: Sequence[str] | None = None,
+    ) -> str:
         """Run a program that sees this package and the standard library; gives what it prints.
 
-        `variables` are its whole environment, instead of that of the tests.
+        `variables` are its whole environment, instead of that of the tests. With `layers`, it sees
+        these alone.
         """
+        path = self.path
+        if layers is not None:
+            path = [str(self.code), *(str(self.layers[name] / "python") for name in layers)]
         # -I and -S: neither the environment nor the packages around the tests have a say.
-        given = f"import sys; sys.path[:0] = {self.path!r}\n{program}"
+        given = f"import sys; sys.path[:0] = {path!r}\n{program}"
         command = [sys.executable, "-I", "-S", "-B", "-c", given, *arguments]
         return _run(command, _RUN_SECONDS, variables)
 
@@ -95,15 +106,16 @@ def built(code: Path) -> FunctionPackage:
     kept = _KEPT / f"{PYTHON_VERSION}-{_fingerprint()}"
     if not kept.exists():
         _build_layers(kept)
-    return FunctionPackage(engine=kept / "engine", web=kept / "web", opt=kept / "opt", code=code)
+    layers = {name: kept / name for name in LAYERS}
+    return FunctionPackage(layers=layers, opt=kept / "opt", code=code)
 
 
 def _build_layers(kept: Path) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix="unfinished-") as folder:
         whole = Path(folder) / "whole"
-        for name, target in (("engine", "build-EngineLayer"), ("web", "build-WebLayer")):
-            build(target, whole / name)
+        for name in LAYERS:
+            build(f"build-{name}", whole / name)
             shutil.copytree(whole / name, whole / "opt", copy_function=os.link, dirs_exist_ok=True)
         try:
             whole.rename(kept)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.flows.example_job import put_example_job, put_example_ticket, store_of
 from tests.flows.stack_on_stand_ins import (
     ORIGIN_SECRET,
     Stack,
@@ -13,7 +14,7 @@ from tests.flows.stack_on_stand_ins import (
     made_stack,
     sent_by_edge,
 )
-from tests.function_package import ROOT, FunctionPackage
+from tests.function_package import ROOT, FunctionPackage, functions, layers_of
 from tests.stand_ins import StandIn
 
 from penstock.aws.invoke.environment import environment
@@ -23,7 +24,9 @@ _SECONDS = 30
 
 _HANDLE = """
 import importlib, json, types
-context = types.SimpleNamespace(aws_request_id="8f5c")
+context = types.SimpleNamespace(
+    aws_request_id="8f5c", get_remaining_time_in_millis=lambda: 60_000
+)
 module, _, name = sys.argv[1].rpartition(".")
 handler = getattr(importlib.import_module(module), name)
 for event in map(json.loads, sys.argv[2:]):
@@ -91,6 +94,44 @@ def test_the_api_function_answers_behind_the_edge_alone(
     ]
     through_the_edge, past_it = statuses
     assert through_the_edge != past_it == 403
+
+
+def test_workers_do_what_their_queues_ask_for(package: FunctionPackage, stack: Stack) -> None:
+    job = put_example_job(stack)
+    handler = "penstock.aws.work_handlers.work"
+    said = package.run(
+        _HANDLE, handler, event("work-batch"), variables=stack.variables, layers=_layers("Medium")
+    )
+    assert json.loads(said.splitlines()[-1]) == {"batchItemFailures": []}
+    assert store_of(stack).get(job.tenant, job.id).state == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "said"),
+    [
+        ("SweepFunction", "sweep", '"published"'),
+        ("SocketFunction", "socket-connect", '{"statusCode": 200}'),
+        ("SocketFunction", "socket-disconnect", '{"statusCode": 200}'),
+        ("PushFunction", "push", "null"),
+    ],
+)
+def test_functions_without_an_engine_answer(
+    package: FunctionPackage, stack: Stack, function: str, name: str, said: str
+) -> None:
+    put_example_ticket(stack)
+    described = functions()[function]
+    answered = package.run(
+        _HANDLE,
+        described["Handler"],
+        event(name),
+        variables=stack.variables,
+        layers=layers_of(described),
+    )
+    assert said in answered.splitlines()[-1]
+
+
+def _layers(size: str) -> list[str]:
+    return layers_of(functions()[f"{size}WorkFunction"])
 
 
 def test_the_rotation_function_gives_the_edge_a_new_secret(

@@ -124,6 +124,13 @@ loaded = "SELECT loaded FROM duckdb_extensions() WHERE extension_name = 'httpfs'
 print(connection.execute(loaded).fetchone())
 """
 
+_LOAD_DRIVERS = """
+import ctypes
+import adbc_driver_postgresql, psycopg
+ctypes.CDLL(adbc_driver_postgresql._driver_path())
+print(psycopg.pq.__impl__)
+"""
+
 _WRITE_SLICES = """
 sys.path.append(sys.argv[2])
 from tests.layers import write_slices
@@ -132,12 +139,14 @@ write_slices.main(write_slices.Path(sys.argv[1]))
 
 
 def test_every_handler_of_the_template_is_imported(package: FunctionPackage) -> None:
-    handlers = [name for each in functions().values() for name in _handlers(each["Handler"])]
-    programs = [name for name in handlers if "/" in name]
-    package.run(_IMPORT_HANDLERS, json.dumps([name for name in handlers if "/" not in name]))
-    assert len(handlers) >= len(functions()) > 0
-    for program in programs:
-        assert os.access(package.code / program, os.X_OK), program
+    """Each with the layers that its function has, and no others."""
+    for function in functions().values():
+        handlers = _handlers(function["Handler"])
+        named = json.dumps([name for name in handlers if "/" not in name])
+        package.run(_IMPORT_HANDLERS, named, layers=layers_of(function))
+        for program in (name for name in handlers if "/" in name):
+            assert os.access(package.code / program, os.X_OK), program
+    assert functions()
 
 
 def test_a_download_does_not_wait_for_what_only_others_need(package: FunctionPackage) -> None:
@@ -182,6 +191,10 @@ def test_the_engine_reads_object_stores(package: FunctionPackage) -> None:
     assert package.run(_LOAD_HTTPFS).strip() == "(True,)"
 
 
+def test_drivers_of_databases_are_whole(package: FunctionPackage) -> None:
+    assert package.run(_LOAD_DRIVERS).strip() == "binary"
+
+
 def test_every_format_writes_a_slice(package: FunctionPackage, tmp_path: Path) -> None:
     rows = json.loads(package.run(_WRITE_SLICES, str(tmp_path), str(ROOT)))
     assert rows == dict.fromkeys(all_formats(), 2)
@@ -195,15 +208,17 @@ def test_modules_are_compiled_beforehand(package: FunctionPackage) -> None:
 
 
 def test_layers_do_not_overlap(package: FunctionPackage) -> None:
-    engine, web = (
-        {file.relative_to(layer) for file in layer.rglob("*") if not file.is_dir()}
-        for layer in (package.engine, package.web)
-    )
-    assert not engine & web
+    files = [
+        file.relative_to(layer)
+        for layer in package.layers.values()
+        for file in layer.rglob("*")
+        if not file.is_dir()
+    ]
+    assert len(files) == len(set(files))
 
 
 def test_each_function_fits_with_its_layers(package: FunctionPackage) -> None:
-    sizes = {"EngineLayer": unpacked_bytes(package.engine), "WebLayer": unpacked_bytes(package.web)}
+    sizes = {name: unpacked_bytes(layer) for name, layer in package.layers.items()}
     code = unpacked_bytes(package.code)
     for name, properties in functions().items():
         whole = code + sum(sizes[layer] for layer in layers_of(properties))

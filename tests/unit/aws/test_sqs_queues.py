@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from tests.aws_job_homes import fresh_queue, received
 from tests.aws_tables import client_of
@@ -157,3 +159,17 @@ def test_what_a_newer_sender_adds_is_passed_over() -> None:
     message = a_message()
     assert message_from(body_of(message)[:-1] + ',"priority":1}') == message
     assert message_from("[" * 100_000) is None
+
+
+def test_what_nobody_can_read_is_kept_as_it_is_with_its_reason(
+    dispatch: SqsDispatch, letters: SqsDeadLetters
+) -> None:
+    dispatch.bury_body("{poison", reason="unreadable: It is no message of a job.")
+    (letter,) = letters.list(limit=10)
+    assert (letter.body, letter.message) == ("{poison", None)
+    assert letter.reason == "unreadable: It is no message of a job."
+
+
+def test_a_queue_is_named_as_it_is_in_logs(dispatch: SqsDispatch) -> None:
+    assert dispatch.queue_of(a_message()).startswith(f"{a_message().size}-")
+    assert dispatch.queue_of(replace(a_message(), tenant="river")).startswith("own-")
