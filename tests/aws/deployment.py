@@ -188,8 +188,8 @@ def stack_from(
 ) -> Stack:
     """Read a stack from its outputs and resources. Raises CheckFailedError if it lacks a part."""
     try:
-        (gateway,) = (part.id for part in parts if part.kind == "AWS::ApiGatewayV2::Api")
-        (secret,) = (part.id for part in parts if part.kind == "AWS::SecretsManager::Secret")
+        (gateway,) = (part.id for part in parts if part.name == "Api")
+        (secret,) = (part.id for part in parts if part.name == "OriginSecret")
         return Stack(
             names=names,
             region=region,

@@ -32,6 +32,7 @@ _GONE = frozenset(
     {
         "404",
         "NoSuchBucket",
+        "NoSuchEntity",
         "NotFoundException",
         "ParameterNotFound",
         "ResourceNotFoundException",
@@ -45,6 +46,8 @@ _GONE = frozenset(
 class Part:
     """A resource of a stack."""
 
+    name: str
+    """What the template calls it."""
     kind: str
     """Such as `AWS::S3::Bucket`."""
     id: str
@@ -62,6 +65,7 @@ def parts_of(cloudformation: Any, stack: str) -> list[Part]:
         for page in pages:
             for each in page["StackResourceSummaries"]:
                 part = Part(
+                    name=each["LogicalResourceId"],
                     kind=each["ResourceType"],
                     id=each.get("PhysicalResourceId", ""),
                     status=each["ResourceStatus"],
@@ -270,9 +274,23 @@ def _remove_version(account: Account, version: str) -> None:
         account.client("lambda").delete_function(FunctionName=version)
 
 
+def _remove_role(account: Account, role: str) -> None:
+    iam = account.client("iam")
+    with _if_there():
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        iam.delete_role(RoleName=role)
+
+
+def _leave_setting(_account: Account, _setting: str) -> None:
+    """Leave what isn't the stack's: a Region's account logs by a role, or by one that is gone."""
+
+
 REMOVERS: dict[str, Callable[[Account, str], None]] = {
+    "AWS::ApiGateway::Account": _leave_setting,
     "AWS::DynamoDB::GlobalTable": _remove_table,
     "AWS::DynamoDB::Table": _remove_table,
+    "AWS::IAM::Role": _remove_role,
     "AWS::KMS::Key": _remove_key,
     "AWS::Lambda::Version": _remove_version,
     "AWS::Logs::LogGroup": _remove_log_group,
