@@ -115,6 +115,24 @@ def test_keys_open_what_the_stacks_key_closes_and_nothing_else(stack: Template) 
     assert "signing" not in described
 
 
+def test_workers_alone_read_connection_strings(stack: Template) -> None:
+    """These are encrypted with the stack's key; what else is secret there, with the service's."""
+    decrypting = {
+        name: statement["Condition"]
+        for name, statement in allowed(stack)
+        if "Principal" not in statement
+        and "kms:Decrypt" in listed(statement["Action"])
+        and any("ssm." in each for each in texts(statement["Condition"]))
+    }
+    assert set(decrypting) == {"WorkingPolicy"}
+    (place,) = texts(
+        decrypting["WorkingPolicy"]["StringLike"].pop("kms:EncryptionContext:PARAMETER_ARN")[
+            "Fn::Sub"
+        ]
+    )
+    assert place.endswith("/tenants/*/postgres")
+
+
 def test_who_rotates_the_secret_may_read_the_web_acl_that_the_distribution_has(
     stack: Template,
 ) -> None:

@@ -2,7 +2,7 @@ import re
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from tests.unit.docs_pages import (
@@ -19,7 +19,7 @@ from tests.unit.docs_pages import (
 from penstock.aws.accounts import facts
 from penstock.aws.logged_dispatch import routed_facts
 from penstock.aws.work_accounts import Worked, worked_facts
-from penstock.jobs.run import Ran
+from penstock.jobs.run import Outcome, Ran
 from penstock.jobs.sweep import Swept
 from penstock.model.job import Job, JobFault, Progress
 from penstock.model.message import JobMessage
@@ -173,6 +173,11 @@ def test_the_index_explains_every_field() -> None:
     table = (OPERATIONS / "README.md").read_text().partition("## The log")[2]
     explained = set(re.findall(r"`(\w+)`", table))
     assert logged_fields() <= explained
+
+
+def test_the_index_explains_whatever_may_come_of_a_job() -> None:
+    table = (OPERATIONS / "README.md").read_text().partition("## The log")[2]
+    assert set(get_args(Outcome)) <= set(re.findall(r"`([\w-]+)`", table))
 
 
 # Links.
