@@ -65,21 +65,24 @@ def cold_starts(
         "PYTHONPATH": str(HERE),
     }
     plain = {**variables, **program.variables, "_HANDLER": DOWNLOAD}
-    _start(program.command, plain, event, log=log)
-    _start(program.command, steps, event, log=log)
+    start(program.command, plain, event, log=log)
+    start(program.command, steps, event, log=log)
     for _ in range(rounds):
         for where, prefix in places.items():
             command = (*prefix, *program.command)
-            found.seconds.setdefault(where, []).append(_start(command, plain, event, log=log)[-1])
+            found.seconds.setdefault(where, []).append(start(command, plain, event, log=log)[-1])
             found.stages.setdefault(where, []).append(_steps(command, steps, event, log=log))
         found.interpreter.append(_nothing(program))
     return found
 
 
-def _start(
+def start(
     command: Sequence[str], variables: Mapping[str, str], event: Mapping[str, Any], *, log: Path
 ) -> tuple[float, float, float]:
-    """Give when it was started, when it asked for an event, and the seconds to the first byte."""
+    """Start the function and ask it once.
+
+    Gives when it was started, when it asked for an event, and the seconds to the first byte.
+    """
     with function(command, variables, name="the function", log=log) as started:
         started.wait_until_ready()
         asked = time.perf_counter()
@@ -93,7 +96,7 @@ def _steps(
 ) -> list[float]:
     own = log.with_suffix(".steps")
     own.unlink(missing_ok=True)
-    spawned, ready, first = _start(command, variables, event, log=own)
+    spawned, ready, first = start(command, variables, event, log=own)
     # Both processes read the same clock.
     told = re.search(rf"^{cold_handler.MARK} (.*)$", own.read_text(), re.MULTILINE)
     if told is None:

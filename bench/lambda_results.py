@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from cold import Starts
 from paced import Delivered
 from pairs import Pairs
+from shared import Shared
 from warm import Slices
 from weight import Weight
 
@@ -18,6 +19,7 @@ class Results:
     pairs: Pairs = field(default_factory=Pairs)
     slices: Slices = field(default_factory=Slices)
     starts: Starts = field(default_factory=Starts)
+    shared: list[Shared] = field(default_factory=list)
     delivered: dict[str, Delivered] = field(default_factory=dict)
     weights: list[Weight] = field(default_factory=list)
 

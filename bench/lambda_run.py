@@ -12,6 +12,7 @@ import deployed
 import paced
 import packaged
 import pairs
+import shared
 import warm
 import weight
 from dataset import Inputs
@@ -117,6 +118,11 @@ def _on_s3(
         rounds=effort.rounds,
         log=log,
     )
+    say("shares of the processor")
+    results.shared = shared.shared(
+        program, stack,
+        name="whole", rows=whole.rows, megabytes=weight.MEGABYTES, rounds=effort.rounds, log=log,
+    )  # fmt: skip
     say("each format under the cap")
     results.delivered = paced.delivered(
         program, stack,

@@ -20,6 +20,7 @@ def tables(results: Results, found: Sequence[Target]) -> str:
         _throughput(results),
         _slices(results),
         _requests(results),
+        _shared(results),
         _delivered(results),
         _weights(results),
         target_table(found),
@@ -97,6 +98,26 @@ def _requests(results: Results) -> str:
         f"{warm.DELAY_SECONDS * 1000:.0f} ms more for each request, the first byte is later by "
         f"{slices.waits_for.first:.1f} and the last one by {slices.waits_for.last:.1f} of them: "
         "so many round trips wait for each other."
+    )
+
+
+def _shared(results: Results) -> str:
+    rows = [
+        [
+            f"{each.megabytes:,} MB",
+            f"{each.processors:.2f}",
+            _seconds(each.cold_start),
+            _milliseconds(each.slice_first_byte),
+            f"{each.gzip_bytes_a_second / MEGABYTE:.1f} MB/s",
+        ]
+        for each in results.shared
+    ]
+    if not rows:
+        return ""
+    head = ["setting", "of a processor", "cold start", "slice, first byte", "CSV, gzip, sent"]
+    return (
+        f"{markdown(head, rows)}\n\n- Medians on this machine's cores, of which a control group "
+        "gives the share that Lambda gives the setting. At a start Lambda gives more."
     )
 
 

@@ -22,7 +22,7 @@ class Program:
 
 
 def packaged(folder: Path) -> Program:
-    """Give the function as Lambda unpacks it: code and two layers, and nothing of the venv.
+    """Give the function as Lambda unpacks it: code and its layers, and nothing of the venv.
 
     Builds them into `folder` and build/layers, unless the layers are there from an earlier run.
     Raises AssertionError where they can't be built.
@@ -33,12 +33,28 @@ def packaged(folder: Path) -> Program:
     python = folder / version
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
     python.chmod(0o755)
-    size = function_package.unpacked_bytes(built.opt) + function_package.unpacked_bytes(built.code)
+    layers = function_package.layers_of(function_package.functions()["DownloadFunction"])
+    folders = [built.code, *(built.layers[name] for name in layers)]
+    size = sum(map(function_package.unpacked_bytes, folders))
+    _leave_to_be_read(built.opt)
     return Program(
         command=(str(built.opt / "penstock-stream"), str(python), "/var/runtime/bootstrap.py"),
         variables={"LAMBDA_TASK_ROOT": str(built.code), "PYTHONDONTWRITEBYTECODE": "1"},
         said=f"code and layers as deployed, {size / 2**20:,.0f} MiB unzipped, for {version}",
     )
+
+
+def _leave_to_be_read(folder: Path) -> None:
+    """Have the system forget what it keeps of files, so that they are read as on a fresh machine.
+
+    A file that was written in one piece is kept in huge pages, each of which counts as resident
+    once a byte of it is read: 60 MB more than of files that were read.
+    """
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def installed() -> Program:
