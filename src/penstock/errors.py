@@ -31,7 +31,8 @@ PenstockError
 ├── GoneError
 │   ├── VersionGoneError          the pinned version is no longer stored
 │   ├── CursorGoneError           the cursor's version is no longer stored
-│   └── ResultGoneError           a job's files are no longer kept
+│   ├── ResultGoneError           a job's files are no longer kept
+│   └── RemovedJobError           the job that an Idempotency-Key began was removed
 ├── MethodNotAllowedError         only reading is served at this path
 ├── RangeNotSatisfiableError      no byte of the range lies within the representation
 ├── NotAcceptableError            the client refuses identity and every coding
@@ -64,7 +65,8 @@ PenstockError
 │   ├── RecoverableError          another attempt may succeed
 │   │   └── TooLongError           one worker's time was not enough
 │   ├── PermanentError            no attempt can succeed: a dead letter at once
-│   │   └── NoDatabaseError       the tenant has no database to read from
+│   │   ├── NoDatabaseError       the tenant has no database to read from
+│   │   └── InsufficientStorageError  the store has no room for a job's files
 │   └── AlreadyDoneError          there is nothing left to do: a success
 ├── SetupError                    the service can't start: a port, a folder, a file, a setting
 ├── RuntimeApiError               a function can't reach Lambda's Runtime API, or is refused by it
@@ -448,6 +450,18 @@ class ResultGoneError(GoneError):
         super().__init__("The files of this job are no longer kept: start it again.")
 
 
+class RemovedJobError(GoneError):
+    """The job that a request with this Idempotency-Key began was removed since."""
+
+    code = "removed-job"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            "The job that this Idempotency-Key began was removed: use a new key to begin another.",
+            job_id=job_id,
+        )
+
+
 class MethodNotAllowedError(PenstockError):
     """Only `allow` is served at this path."""
 
@@ -797,6 +811,18 @@ class NoDatabaseError(PermanentError):
 
     def __init__(self) -> None:
         super().__init__("No database is set up for this tenant: ask its administrator for one.")
+
+
+class InsufficientStorageError(PermanentError):
+    """The store has no room left: somebody makes some, and has the job tried again."""
+
+    code = "insufficient-storage"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The store has no room left for the files of this job: its operator can make some and "
+            "have it tried again."
+        )
 
 
 class AlreadyDoneError(JobError):

@@ -1,17 +1,36 @@
 """Settings from the environment (PENSTOCK_…); only the composition roots read them."""
 
+import json
+import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from penstock.errors import SetupError
+
+_TenantId: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+def _from_json(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        raise ValueError("this is no JSON") from None
 
 
 def default_home() -> Path:
     """Where data of the service is kept: XDG_DATA_HOME's `penstock`, else ~/.local/share."""
     return Path("~/.local/share/penstock").expanduser()
+
+
+def usual_readers() -> int:
+    """How many processes read a large table unless that is set: half the processors, 1 to 4.
+
+    The database has work with each of them, too.
+    """
+    return min(max((os.cpu_count() or 1) // 2, 1), 4)
 
 
 class Settings(BaseSettings):
@@ -52,11 +71,17 @@ class Settings(BaseSettings):
     """Per client address, and per key; 0 is unlimited. Loopback addresses are never limited."""
     workers: int = Field(default=2, ge=0)
     """Processes that work on jobs, started when the first job comes; with 0 none is worked on."""
+    own_workers: Annotated[
+        dict[_TenantId, Annotated[int, Field(ge=1)]], NoDecode, BeforeValidator(_from_json)
+    ] = {}
+    """Tenants whose jobs have workers of their own, beside those, and how many; as JSON."""
     worker_memory_bytes: int = Field(default=96_000_000, ge=64_000_000)
     """What queries of one worker hold at most before they use temporary space."""
     export_part_rows: int = Field(default=5_000_000, ge=1)
     export_part_bytes: int = Field(default=256_000_000, ge=1_000_000)
     """A part of an export ends at the first of the two; bytes are of the stored file."""
+    export_readers: int = Field(default_factory=usual_readers, ge=1, le=100)
+    """Processes that read a large table side by side; with 1 its worker reads it alone."""
     job_heartbeat_seconds: float = Field(default=10, gt=0)
     job_lease_seconds: float = Field(default=60, gt=0)
     """How long a job's worker may show no sign of life before another one takes the job."""
@@ -130,13 +155,29 @@ class JobSettings(AwsSettings):
     medium_queue_url: str
     large_queue_url: str
     dead_letters_url: str
-    own_queues: dict[str, str] = {}
+    own_queues: Annotated[dict[_TenantId, str], NoDecode, BeforeValidator(_from_json)] = {}
     """Tenants with a queue of their own, by its URL; as JSON."""
+    redis_parameter: str | None = None
+    """The SecureString below `/penstock/{environment}/` that holds the URL of a Redis, which tells
+    workers of requests to cancel; without, they look for them."""
     event_bus: str
     database_proxy: str | None = None
     """The host that all tenants' databases are reached through, in place of their own."""
+    ranges_machine: str | None = None
+    """The state machine that has ranges of large tables read, by its ARN; without, none are."""
     sockets_url: str
     """Where clients open sockets: `wss://…`."""
+
+
+class RangeSettings(Settings):
+    """What the function that reads ranges of large tables is set to."""
+
+    dataset_bucket: str = Field(validation_alias="DATASET_BUCKET")
+    environment: str = "dev"
+    jobs_table: str
+    database_proxy: str | None = None
+    tenant_seconds: float = Field(default=60, ge=0)
+    service: str = Field(default="penstock", validation_alias="POWERTOOLS_SERVICE_NAME")
 
 
 class SocketSettings(BaseSettings):

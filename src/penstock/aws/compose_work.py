@@ -7,12 +7,16 @@ from functools import partial
 from penstock.aws.clients import Clients
 from penstock.aws.compose import open_store
 from penstock.aws.job_ports import job_ports
+from penstock.aws.job_signals import stack_signals
+from penstock.aws.map_ranges import MapRanges
+from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
-from penstock.exports.sources import ExportLimits, ExportSources
+from penstock.exports.sources import ExportSources
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
 from penstock.jobs.run import Worker
 from penstock.model.clock import utc_now
+from penstock.ports import Outputs, RangeReaders
 from penstock.reading.workers import Workers
 from penstock.settings import JobSettings
 from penstock.web.wiring import reader_of
@@ -47,6 +51,7 @@ def compose_work(
                 part_bytes=settings.export_part_bytes,
                 filters=settings.filters,
             ),
+            range_readers=_range_readers(settings, clients, ports.outputs),
         )
         yield Worker(
             ports=ports,
@@ -56,4 +61,18 @@ def compose_work(
             now=utc_now,
             is_stopping=is_stopping,
             is_time_bounded=True,
+            signals=stack.enter_context(stack_signals(settings, clients)),
         )
+
+
+def _range_readers(
+    settings: JobSettings, clients: Clients, outputs: Outputs
+) -> RangeReaders | None:
+    if settings.ranges_machine is None:
+        return None
+    return MapRanges(
+        client=clients.of("stepfunctions"),
+        machine=settings.ranges_machine,
+        outputs=outputs,
+        at_once=settings.export_readers,
+    )

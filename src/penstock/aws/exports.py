@@ -13,13 +13,13 @@ from penstock.errors import (
     UnknownDatasetError,
 )
 from penstock.model.dataset import DataFile, Dataset
+from penstock.model.manifest import Manifest
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.engine import Engine
 from penstock.reading.exported import EXPORTS, is_result_file, result_name
 from penstock.reading.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
-    Manifest,
     parse_manifest,
     part_missing,
     refuse_other_parts,

@@ -19,6 +19,7 @@ from penstock.aws.clients import Clients
 from penstock.aws.compose import compose
 from penstock.aws.function_url import extensions_of, scope_of
 from penstock.aws.job_ports import job_ports
+from penstock.aws.job_signals import stack_signals, with_hints
 from penstock.aws.origin import OriginSecrets, behind_edge
 from penstock.aws.records import Records
 from penstock.aws.sockets import DynamoTickets
@@ -31,6 +32,8 @@ from penstock.web.jobs.api import JobsApi
 _GATEWAY_BYTES = 4_400_000
 """What a function may answer in one piece is 6 MB, and base64 makes three bytes four
 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+_HINT_SECONDS = 0.25
+"""The longest that a request to cancel waits for its hint to go out."""
 
 
 def api(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -61,9 +64,10 @@ def _gateway() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     log_as_json(service=settings.service)
     stack = ExitStack()
     atexit.register(stack.close)
+    signals = stack.enter_context(stack_signals(settings, clients, wait_seconds=_HINT_SECONDS))
     sockets = Records(clients.of("dynamodb"), settings.sockets_table)
     jobs = JobsApi(
-        ports=job_ports(settings, clients),
+        ports=with_hints(job_ports(settings, clients), signals),
         tickets=DynamoTickets(sockets, now=utc_now),
         sockets_url=settings.sockets_url,
     )

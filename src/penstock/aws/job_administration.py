@@ -24,6 +24,8 @@ BUCKET_PARAMETER = "buckets/datasets"
 DEAD_LETTERS_PARAMETER = "queues/dead-letters"
 QUEUE_PARAMETERS: Mapping[SizeClass, str] = {size: f"queues/{size}" for size in SIZES}
 """The parameters of an environment that name what its jobs stand in; queues by their URLs."""
+OWN_QUEUES_PATH = "queues/own"
+"""Below it stand the queues of tenants with one of their own, by the tenants' ids."""
 
 
 class _Later:
@@ -60,6 +62,7 @@ def stack_jobs(ssm: Any, *, environment: str) -> JobPorts:
             client=sqs,
             queues={size: named(name) for size, name in QUEUE_PARAMETERS.items()},
             dead_letters=dead_letters,
+            own_queues=parameters.below(OWN_QUEUES_PATH),
         ),
         letters=SqsDeadLetters(client=sqs, url=dead_letters),
         publish=_Later(),

@@ -8,10 +8,8 @@ from penstock.aws.job_items import (
     BY_STAGE,
     EVENT,
     JOB,
-    KEY,
     job_of,
     job_place,
-    key_place,
     observation_attribute,
     observation_of,
     shards,
@@ -29,8 +27,9 @@ class DynamoJobUpkeep:
 
     What an index doesn't know yet, the next sweep finds. Holds a hundred jobs at once.
 
-    A job is removed in three steps: its events, the job with its key, and what came meanwhile. A
-    process that dies between them leaves a job that the next sweep removes, or events of none.
+    A job is removed in three steps: its events, the job, and what came meanwhile. A process that
+    dies between them leaves a job that the next sweep removes, or events of none. Its idempotency
+    key stays, and is removed by the table once it counts no longer.
     """
 
     def __init__(self, records: Records) -> None:
@@ -76,9 +75,7 @@ class DynamoJobUpkeep:
             return
         place = job_place(tenant, job_id)
         self._remove_events(place)
-        item = self._records.get(place, JOB)
-        if item is not None:
-            self._remove_with_key(place, job_of(item))
+        if self._records.write(Write(operation="Delete", place=place, part=JOB)):
             self._remove_events(place)
 
     def _found(
@@ -95,25 +92,6 @@ class DynamoJobUpkeep:
             keys = [key_of(item) for item in page]
             items = self._records.get_all(keys)
             yield from (items[key] for key in keys if key in items)
-
-    def _remove_with_key(self, place: str, job: Job) -> None:
-        row = Write(operation="Delete", place=place, part=JOB)
-        if job.idempotency_key is None:
-            self._records.write(row)
-            return
-        key = Write(
-            operation="Delete",
-            place=key_place(job),
-            part=KEY,
-            condition="attribute_not_exists(#place) OR #job = :job",
-            names=frozenset({"place", "job"}),
-            values={"job": {"S": job.id}},
-        )
-        try:
-            self._records.write_all(row, key)
-        except RefusedError:
-            # A later job has the key by now.
-            self._records.write(row)
 
     def _remove_events(self, place: str) -> None:
         for page in self._records.query(

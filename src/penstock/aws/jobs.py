@@ -27,6 +27,7 @@ from penstock.errors import (
     ContendedError,
     IdempotencyMismatchError,
     IdempotencyPendingError,
+    RemovedJobError,
     StaleJobError,
     UnknownJobError,
 )
@@ -166,7 +167,10 @@ class DynamoJobStore:
         return stored
 
     def _before(self, job: Job, key: Item | None) -> Job | None:
-        """Give the job that a key made before, None if the key is free by now."""
+        """Give the job that a key made before, None if the key is free by now.
+
+        Raises IdempotencyMismatchError, and RemovedJobError where that job is no longer stored.
+        """
         if not key or key["created"]["S"] <= text_of(job.created - KEY_KEPT):
             return None
         if (key["kind"]["S"], key["type"]["S"], key["params_hash"]["S"]) != (
@@ -175,10 +179,12 @@ class DynamoJobStore:
             job.params_hash,
         ):
             raise IdempotencyMismatchError
+        job_id = key["job"]["S"]
         try:
-            return self.get(job.tenant, key["job"]["S"])
-        except UnknownJobError:
-            return None
+            return self.get(job.tenant, job_id)
+        except UnknownJobError as error:
+            # They were stored together.
+            raise RemovedJobError(job_id) from error
 
 
 def _put(event: JobEvent) -> Write:

@@ -4,6 +4,7 @@ import logging
 from math import ceil
 
 from penstock.aws.queue import SqsDispatch
+from penstock.model.job import logged_id
 from penstock.model.message import JobMessage
 
 DEAD_LETTERS = "dead-letters"
@@ -37,7 +38,7 @@ def routed_facts(message: JobMessage, **facts: object) -> dict[str, object]:
     """Describe a decision on a message; none of the job's parameters are in one."""
     own = {
         "tenant": message.tenant,
-        "job_id": message.job_id,
+        "job_id": logged_id(message.job_id),
         "type": message.type,
         "size": message.size,
     }

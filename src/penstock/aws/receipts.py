@@ -26,7 +26,7 @@ RECEIPTS_TABLE: Mapping[str, Any] = {
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _TEXTS = ("id", "tenant", "dataset", "version", "etag", "format", "coding", "state")
-_DIGESTS = ("sha256", "identity_sha256")
+_SOMETIMES = ("sha256", "identity_sha256", "owner")
 _NUMBERS = ("rows", "bytes", "identity_bytes")
 
 _Item = Mapping[str, Mapping[str, Any]]
@@ -117,7 +117,7 @@ def _item_of(receipt: Receipt) -> dict[str, dict[str, Any]]:
     }
     if receipt.ended is not None:
         item["ended"] = {"S": _text(receipt.ended)}
-    for name in (*_TEXTS, *_DIGESTS):
+    for name in (*_TEXTS, *_SOMETIMES):
         text = getattr(receipt, name)
         if text is not None:
             item[name] = {"S": text}
@@ -145,6 +145,7 @@ def _receipt(item: _Item) -> Receipt:
         format=text("format"),
         coding=text("coding"),
         started=datetime.fromisoformat(text("started")),
+        owner=text("owner") if "owner" in item else None,
         state=cast("ReceiptState", text("state")),
         rows=number("rows"),
         bytes=number("bytes"),

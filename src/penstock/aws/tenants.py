@@ -83,6 +83,30 @@ class SsmTenants:
             raise
         self._parameters.put(_state(tenant.id), "enabled")
 
+    def change(self, tenant_id: str, change: Callable[[Tenant], Tenant]) -> Tenant:
+        """Put what `change` makes of a tenant in its place, and give it.
+
+        Whether it is served stays as it is. Raises SetupError if there is no such tenant, or a host
+        is another one's or none.
+        """
+        before = self._read(tenant_id, self._known(tenant_id))
+        after = change(before)
+        written = parameters_of(after)
+        try:
+            self._claim_hosts(after)
+        except PenstockError:
+            with suppress(PenstockError):
+                self._free(tenant_id, hosts=set(after.hosts) - set(before.hosts))
+            raise
+        # A host that is no longer its own is free before it stands nowhere, so that the same
+        # command again finds it.
+        self._free(tenant_id, hosts=set(before.hosts) - set(after.hosts))
+        for name, (value, kind) in written.items():
+            self._parameters.put(f"tenants/{tenant_id}/{name}", value, kind=kind)
+        for name in sorted(NAMES - {"state"} - written.keys()):
+            self._parameters.delete(f"tenants/{tenant_id}/{name}")
+        return after
+
     def remove(self, tenant_id: str) -> None:
         """Forget a tenant; its data, its keys and its signing keys stay stored.
 
@@ -162,13 +186,16 @@ class SsmTenants:
                 raise SetupError(f"tenant “{tenant.id}”: host “{host}” was taken just now.")
 
     def _drop(self, tenant_id: str, *, hosts: Iterable[str]) -> None:
-        for host in hosts:
-            if is_index_name(host) and self._parameters.get(_index(host)) == tenant_id:
-                self._parameters.delete(_index(host))
+        self._free(tenant_id, hosts=hosts)
         # The state goes last: while it stands, the id is taken and the tenant can be removed again.
         for name in sorted(NAMES - {"state"}):
             self._parameters.delete(f"tenants/{tenant_id}/{name}")
         self._parameters.delete(_state(tenant_id))
+
+    def _free(self, tenant_id: str, *, hosts: Iterable[str]) -> None:
+        for host in hosts:
+            if is_index_name(host) and self._parameters.get(_index(host)) == tenant_id:
+                self._parameters.delete(_index(host))
 
 
 def _index(host: str) -> str:

@@ -8,13 +8,13 @@ from penstock.aws.bucket import Bucket, Stored
 from penstock.aws.remembered import Remembered
 from penstock.aws.stored import Descriptions
 from penstock.errors import UnknownDatasetError, VersionGoneError
+from penstock.model.manifest import Manifest
 from penstock.reading.described import StoredFile
 from penstock.reading.manifest import (
     CURRENT,
     MANIFEST,
     MAX_CURRENT_BYTES,
     MAX_MANIFEST_BYTES,
-    Manifest,
     is_version,
     not_whole,
     parse_current,

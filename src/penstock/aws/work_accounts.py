@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from penstock.jobs.run import Ran
+from penstock.model.job import logged_id
 from penstock.model.message import JobMessage
 from penstock.web.account import where
 
@@ -42,7 +43,7 @@ def worked_facts(worked: Worked) -> dict[str, object]:
     message, job = worked.message, worked.ran.job
     described: dict[str, object | None] = {
         "tenant": message.tenant,
-        "job_id": message.job_id,
+        "job_id": logged_id(message.job_id),
         "type": message.type,
         "size": message.size,
         "queue": worked.queue,
@@ -71,7 +72,8 @@ def work_accounts(*, service: str, namespace: str) -> Callable[[Worked], None]:
     def keep(worked: Worked) -> None:
         _log.info("job worked on", extra=worked_facts(worked))
         if worked.is_unforeseen and worked.ran.fault is not None:
-            _log.error("job %s failed: %s", worked.message.job_id, where(worked.ran.fault))
+            job_id = logged_id(worked.message.job_id)
+            _log.error("job %s failed: %s", job_id, where(worked.ran.fault))
         outcome, job = worked.ran.outcome, worked.ran.job
         metrics.add_metric("Attempts", MetricUnit.Count, int(outcome not in _NO_ATTEMPTS))
         metrics.add_metric("JobsSucceeded", MetricUnit.Count, int(outcome == "succeeded"))

@@ -26,6 +26,7 @@ from penstock.aws.work_accounts import Worked, work_accounts
 from penstock.errors import BusyError
 from penstock.jobs.run import Ran, Worker, run
 from penstock.lean import share_one_heap
+from penstock.model.job import logged_id
 from penstock.model.message import JobMessage, message_from
 from penstock.settings import JobSettings, from_environment
 from penstock.web.account import where
@@ -82,7 +83,7 @@ class _Working:
             _log.warning("no message", extra={"queue": queue, "outcome": "buried"})
             return
         began = time.monotonic()
-        facts = {"tenant": message.tenant, "job_id": message.job_id, "queue": queue}
+        facts = {"tenant": message.tenant, "job_id": logged_id(message.job_id), "queue": queue}
         try:
             ran = self._run(message)
         except BusyError as error:

@@ -74,6 +74,9 @@ def work(
         list[str] | None,
         typer.Option(help="Size of the jobs to work on (small, medium, large); all if not given."),
     ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Work on the jobs of this tenant alone, by its id.")
+    ] = None,
     no_demo: Annotated[
         bool, typer.Option("--no-demo", help="Leave the generated demo tenants out.")
     ] = False,
@@ -99,7 +102,9 @@ def work(
             f"{', '.join(sorted(unknown))} is no size of jobs: there are {', '.join(SIZES)}."
         )
     served = Served(path=path, null_text=null, demo=not no_demo)
-    work_until_interrupted(settings_of(home=home), served, sizes=sizes, supervised=supervised)
+    work_until_interrupted(
+        settings_of(home=home), served, sizes=sizes, tenant=tenant, supervised=supervised
+    )
 
 
 @app.command()

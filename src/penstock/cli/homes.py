@@ -72,6 +72,10 @@ class SigningKeys(Protocol):
         """Give a tenant's live signing keys, the one that signs first; made when asked for."""
         ...
 
+    def rotate_signing_key(self, tenant: str) -> SigningKey:
+        """Make a new signing key; of the older ones the newest stays."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letters:
@@ -88,6 +92,8 @@ class Administered:
 
     tenants: TenantRegister
     has_tenant: Callable[[str], bool]
+    change_tenant: Callable[[str, Callable[[Tenant], Tenant]], Tenant]
+    """Changes what is said of a tenant, and gives it; whether it is served stays as it is."""
     open_keys: Callable[[], Keys]
     open_signing_keys: Callable[[], SigningKeys]
     open_letters: Callable[[], Letters]
@@ -134,7 +140,7 @@ def settings_of(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        name = "PENSTOCK_" + "_".join(str(part) for part in fault["loc"]).upper()
+        name = f"PENSTOCK_{fault['loc'][0]}".upper()
         raise SetupError(f"{name} can't be used: {fault['msg']}.") from error
 
 
@@ -172,6 +178,7 @@ def _in_folder(settings: Settings) -> Iterator[Administered]:
         yield Administered(
             tenants=tenants,
             has_tenant=has_tenant,
+            change_tenant=tenants.change,
             open_keys=open_keys,
             open_signing_keys=open_keys,
             open_letters=open_letters,
@@ -216,6 +223,7 @@ def _in_stack(environment: str, *, table: str | None) -> Administered:
     return Administered(
         tenants=tenants,
         has_tenant=tenants.has,
+        change_tenant=tenants.change,
         open_keys=open_keys,
         open_signing_keys=lambda: signing,
         open_letters=lambda: _letters(stack_jobs(ssm, environment=environment)),

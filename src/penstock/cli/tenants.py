@@ -4,18 +4,31 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.homes import Aws, Home, administered
+from penstock.cli.caps import (
+    AnonymousExportBytes,
+    AnonymousExportRows,
+    AnonymousExports,
+    AnonymousJobs,
+    AnonymousJobsPerAddress,
+    RequestsPerMinute,
+    ResponseBytes,
+    ResponseRows,
+    changed_caps,
+    shown_caps,
+)
+from penstock.cli.homes import Administered, Aws, Home, administered
+from penstock.errors import SetupError
 from penstock.model.tenant import Caps, Tenant
 
 tenants_app = typer.Typer(
-    help="Tenants: add, list, enable, disable and remove them.", no_args_is_help=True
+    help="Tenants: add, list, change, enable, disable and remove them.", no_args_is_help=True
 )
 
 TenantArgument = Annotated[str, typer.Argument(help="The tenant's id: a-z, 0-9 and -.")]
 
 
 @tenants_app.command("add")
-def add_tenant(
+def add_tenant(  # noqa: PLR0913 - as many as a command has options
     tenant: TenantArgument,
     host: Annotated[
         list[str],
@@ -23,23 +36,30 @@ def add_tenant(
     ],
     *,
     title: Annotated[str, typer.Option(help="Its name as people read it.")] = "",
-    response_bytes: Annotated[
-        int | None, typer.Option(min=1, help="The most bytes of one answer, before coding.")
-    ] = None,
-    response_rows: Annotated[
-        int | None, typer.Option(min=1, help="The most rows of one answer.")
-    ] = None,
-    requests_per_minute: Annotated[
-        int | None, typer.Option(min=1, help="Requests of one key or client address.")
-    ] = None,
+    response_bytes: ResponseBytes = None,
+    response_rows: ResponseRows = None,
+    requests_per_minute: RequestsPerMinute = None,
+    anonymous_exports: AnonymousExports = None,
+    anonymous_export_rows: AnonymousExportRows = None,
+    anonymous_export_bytes: AnonymousExportBytes = None,
+    anonymous_jobs: AnonymousJobs = None,
+    anonymous_jobs_per_address: AnonymousJobsPerAddress = None,
     home: Home = None,
     aws: Aws = None,
 ) -> None:
-    """Serve one more tenant; to change one, remove it and add it again."""
-    caps = Caps(
-        response_bytes=response_bytes,
-        response_rows=response_rows,
-        requests_per_minute=requests_per_minute,
+    """Serve one more tenant."""
+    caps = changed_caps(
+        Caps(),
+        {
+            "response_bytes": response_bytes,
+            "response_rows": response_rows,
+            "requests_per_minute": requests_per_minute,
+            "anonymous_exports": anonymous_exports,
+            "anonymous_export_rows": anonymous_export_rows,
+            "anonymous_export_bytes": anonymous_export_bytes,
+            "anonymous_jobs": anonymous_jobs,
+            "anonymous_jobs_per_address": anonymous_jobs_per_address,
+        },
     )
     with administered(home=home, aws=aws) as opened:
         opened.tenants.add(Tenant(id=tenant, hosts=tuple(host), title=title, caps=caps))
@@ -48,6 +68,72 @@ def add_tenant(
             opened.open_signing_keys().signing_keys(tenant)
         print(f"{tenant} is served under {', '.join(host)} {opened.takes_effect}.")
         print(f"Its datasets are {opened.datasets(tenant)}.")
+
+
+@tenants_app.command("set")
+def set_tenant(  # noqa: PLR0913 - as many as a command has options
+    tenant: TenantArgument,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="A host it is served under from now on, in place of all; repeatable."),
+    ] = None,
+    *,
+    title: Annotated[str | None, typer.Option(help="Its name as people read it.")] = None,
+    response_bytes: ResponseBytes = None,
+    response_rows: ResponseRows = None,
+    requests_per_minute: RequestsPerMinute = None,
+    anonymous_exports: AnonymousExports = None,
+    anonymous_export_rows: AnonymousExportRows = None,
+    anonymous_export_bytes: AnonymousExportBytes = None,
+    anonymous_jobs: AnonymousJobs = None,
+    anonymous_jobs_per_address: AnonymousJobsPerAddress = None,
+    usual: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CAP", help="A cap that is set no more, such as response-rows; repeatable."
+        ),
+    ] = None,
+    home: Home = None,
+    aws: Aws = None,
+) -> None:
+    """Change what is said of a tenant; what isn't given stays as it is."""
+    given = {
+        "response_bytes": response_bytes,
+        "response_rows": response_rows,
+        "requests_per_minute": requests_per_minute,
+        "anonymous_exports": anonymous_exports,
+        "anonymous_export_rows": anonymous_export_rows,
+        "anonymous_export_bytes": anonymous_export_bytes,
+        "anonymous_jobs": anonymous_jobs,
+        "anonymous_jobs_per_address": anonymous_jobs_per_address,
+    }
+    if not (host or title is not None or usual or any(cap is not None for cap in given.values())):
+        raise typer.BadParameter("say what is to change.", param_hint="--host, --title, …")
+
+    def changed(before: Tenant) -> Tenant:
+        return Tenant(
+            id=before.id,
+            hosts=tuple(host) if host else before.hosts,
+            title=before.title if title is None else title,
+            caps=changed_caps(before.caps, given, usual=usual),
+        )
+
+    with administered(home=home, aws=aws) as opened:
+        now = opened.change_tenant(tenant, changed)
+        print(
+            f"{now.id}: {', '.join(now.hosts)}; caps {shown_caps(now.caps)}; title “{now.title}”, "
+            f"{opened.takes_effect}."
+        )
+
+
+@tenants_app.command("rotate-signing-key")
+def rotate_signing_key(tenant: TenantArgument, *, home: Home = None, aws: Aws = None) -> None:
+    """Sign URLs with a new key; those of the key before stay good until the next rotation."""
+    with administered(home=home, aws=aws) as opened:
+        _require_tenant(opened, tenant)
+        key = opened.open_signing_keys().rotate_signing_key(tenant)
+        print(f"{tenant} signs URLs with key {key.id} {opened.takes_effect}.")
+        print("What the key before it signed stays open; what older ones signed does no more.")
 
 
 @tenants_app.command("list")
@@ -60,7 +146,7 @@ def list_tenants(*, home: Home = None, aws: Aws = None) -> None:
         print("There are no tenants: make one with penstock tenants add.")
         return
     rows = [
-        (tenant.id, state, ",".join(tenant.hosts), _caps(tenant.caps), tenant.title)
+        (tenant.id, state, ",".join(tenant.hosts), shown_caps(tenant.caps), tenant.title)
         for tenant, state in sorted(known, key=lambda each: each[0].id)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -108,10 +194,6 @@ def remove_tenant(
             print(opened.afterwards)
 
 
-def _caps(caps: Caps) -> str:
-    given = {
-        "bytes": caps.response_bytes,
-        "rows": caps.response_rows,
-        "requests/min": caps.requests_per_minute,
-    }
-    return ",".join(f"{name}={cap}" for name, cap in given.items() if cap is not None) or "-"
+def _require_tenant(opened: Administered, tenant: str) -> None:
+    if not opened.has_tenant(tenant):
+        raise SetupError(f"There is no tenant “{tenant}”.")

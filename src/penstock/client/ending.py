@@ -1,8 +1,13 @@
 """Ending: how a command ends, in one line on standard error and an exit code."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
 
 from penstock.client.connection import printable
 from penstock.errors import SetupError, TransferError
@@ -11,15 +16,20 @@ KEY_VARIABLE = "PENSTOCK_KEY"
 
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
+_ENDING_SECONDS = 3.0
+"""What letting go of a connection and a file may take."""
+
 
 def ended(command: str, body: Callable[[], int], *, interrupted: Callable[[], str]) -> int:
     """Run the body of a command and give its exit code: 0 done, or what it failed with.
 
     1: it failed. 2: it can't be begun as it was asked for. 130: Ctrl-C, with what `interrupted`
-    says of it. Each failure is a line on standard error that begins with the command.
+    says of it; further ones are passed over while it ends, and for no longer than that takes. Each
+    failure is a line on standard error that begins with the command.
     """
     try:
-        return body()
+        with _one_interrupt():
+            return body()
     except SetupError as error:
         return _fail(command, error.detail, UNUSABLE)
     except TransferError as error:
@@ -30,6 +40,35 @@ def ended(command: str, body: Callable[[], int], *, interrupted: Callable[[], st
         return _fail(command, f"Can't write: {error.strerror or error}.", FAILED)
     except KeyboardInterrupt:
         return _fail(command, interrupted(), INTERRUPTED)
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Have the first Ctrl-C within the body end it, and those after it do nothing at all.
+
+    Who is told something while the process ends would else see a traceback in its place. Where
+    ending takes too long, the next one ends the process on the spot.
+    """
+    is_ours = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if not is_ours or before is not signal.default_int_handler:
+        yield
+        return
+    came: list[float] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(time.monotonic())
+        if len(came) == 1:
+            signal.default_int_handler(number, frame)
+        if came[-1] - came[0] > _ENDING_SECONDS:
+            os._exit(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        # Ignored signals stay so until the very end of the process, when no handler is left.
+        signal.signal(signal.SIGINT, signal.SIG_IGN if came else before)
 
 
 def put(text: str) -> None:

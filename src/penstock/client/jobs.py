@@ -159,7 +159,7 @@ class Jobs:
         downloads, files = found.get("downloads"), found.get("files")
         return Result(
             downloads={
-                printable(str(name)): self._absolute(url)
+                printable(str(name)): absolute_url(self._calls.origin, url)
                 for name, url in (downloads if isinstance(downloads, dict) else {}).items()
             },
             files={
@@ -172,27 +172,37 @@ class Jobs:
     def _file(self, said: Mapping[str, object]) -> ResultFile:
         size, digest = said.get("bytes"), said.get("sha256")
         return ResultFile(
-            url=self._absolute(said.get("url")),
+            url=absolute_url(self._calls.origin, said.get("url")),
             bytes=size if type(size) is int else None,
             sha256=digest if isinstance(digest, str) else None,
         )
-
-    def _absolute(self, url: object) -> str:
-        """Make a URL of the service's a whole one; it must not lead from https to http."""
-        try:
-            absolute = httpx.URL(self._calls.origin).join(str(url))
-            usable_url(str(absolute))
-        except (httpx.InvalidURL, SetupError) as error:
-            raise TransferError("The server names a result that has no usable URL.") from error
-        if self._calls.origin.startswith("https:") and absolute.scheme != "https":
-            raise TransferError("The server leads from https to http: not followed.")
-        return str(absolute)
 
     @staticmethod
     def _path(job_id: str) -> str:
         if job_id_of(job_id) is None:
             raise SetupError(f"“{printable(job_id)}” is no job's id.")
         return f"/v1/jobs/{job_id}"
+
+
+def absolute_url(origin: str, url: object) -> str:
+    """Make a URL that a service tells a whole one; it never leads from https to http.
+
+    One of the service's own host is asked for as the service itself is. Raises TransferError where
+    it is no usable URL, or leads elsewhere without TLS.
+    """
+    try:
+        own = httpx.URL(origin)
+        absolute = own.join(str(url))
+        is_own = absolute.host == own.host and absolute.port in (own.port, None)
+        if is_own and (own.scheme, absolute.scheme) == ("https", "http"):
+            # What ends TLS in front of a service may not have told it.
+            absolute = absolute.copy_with(scheme="https", port=own.port)
+        usable_url(str(absolute))
+    except (httpx.InvalidURL, SetupError) as error:
+        raise TransferError("The server names a result that has no usable URL.") from error
+    if own.scheme == "https" and absolute.scheme != "https":
+        raise TransferError("The server leads from https to http: not followed.")
+    return str(absolute)
 
 
 def _looked(said: Said) -> Looked:

@@ -17,6 +17,7 @@ from penstock.exports.parts import Stream, Told, write_whole
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.ranges import table_stream
 from penstock.model.job import Artifact
+from penstock.reading.exported import shown_name
 
 _TEXTS = pa.list_(pa.string())
 LIST = pa.schema(
@@ -34,7 +35,8 @@ LIST = pa.schema(
         "indexes": _TEXTS,
     }
 )
-"""The list's columns; `as-text` are those of a table that are stored as PostgreSQL writes them."""
+"""The list's columns; `as-text` are those of a table that are stored as PostgreSQL writes them. A
+`file` is named as the last part of its URL."""
 
 _LONGEST_NAME = 80
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
@@ -56,7 +58,7 @@ class _Stored:
             "table": self.table.name,
             "rows": 0 if file is None else file.rows,
             "bytes": 0 if file is None else file.bytes,
-            "file": None if file is None else file.part,
+            "file": None if file is None else shown_name(file.part),
             "sha256": None if file is None else file.sha256,
             "as-text": self.as_text,
             "sorted-by": self.table.key,

@@ -1,5 +1,6 @@
 """Checking: what is asked for is refused before there is a job, or made into one's parameters."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -94,11 +95,14 @@ def check(
 def parameters_of(wanted: ExportType, params: Mapping[str, Any]) -> Parameters:
     """Read parameters, as JSON holds them, into a type's model.
 
+    Nothing is taken for what it isn't: 1 is not true, and "1" is no number. What JSON has no type
+    for, such as a date, is text.
+
     Raises BodyError, which names the first field at fault and shows no value.
     """
     model = wanted.parameters
     try:
-        return model.model_validate(dict(params))
+        return model.model_validate_json(json.dumps(dict(params)), strict=True)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
         path = [str(step)[:_SHOWN_CHARACTERS] for step in fault["loc"]]

@@ -1,6 +1,5 @@
 """Files: a result's parts, written once more as one object in a further format."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ from penstock import formats
 from penstock.errors import DatasetDamagedError, RecoverableError
 from penstock.exports.check import FORMATS
 from penstock.exports.fitted import fitted
-from penstock.exports.making import Making, Reached
+from penstock.exports.making import Making, Reached, is_whole_result
 from penstock.exports.place import Place
 from penstock.exports.result import manifest_of
 from penstock.exports.sources import ExportSources
@@ -17,12 +16,10 @@ from penstock.model.dataset import Dataset
 from penstock.model.format import Style
 from penstock.model.job import Artifact
 from penstock.model.slice import everything
-from penstock.reading.encoded import Caps, Tally, encoded
+from penstock.reading.encoded import Caps, encoded
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
-
-_IS_RESULT = re.compile(r"file-[0-9]+\.[a-z0-9]+")
-"""The whole result in another format, and no other file beside it."""
+from penstock.reading.tally import Tally
 
 
 def with_further_formats(making: Making, reached: Reached, styles: Mapping[str, Style]) -> Reached:
@@ -32,7 +29,7 @@ def with_further_formats(making: Making, reached: Reached, styles: Mapping[str, 
     RecoverableError where the parts are not there any more.
     """
     sources, job = making.sources, making.job
-    there = {one.part.rpartition(".")[2] for one in reached.files if _IS_RESULT.fullmatch(one.part)}
+    there = {one.part.rpartition(".")[2] for one in reached.files if is_whole_result(one)}
     missing = [extension for extension in job.params.get(FORMATS, ()) if extension not in there]
     if not missing:
         return reached
@@ -105,10 +102,10 @@ def write_file(
 
 
 def _told(making: Making, reached: Reached, extension: str) -> Callable[[int, int], None]:
-    total = reached.rows
+    total = reached.rows_told
 
     def told(rows: int, size_bytes: int) -> None:
-        percent = 100 * rows // max(total, 1)
+        percent = 100 * rows // max(reached.rows, 1)
         making.attempt.progress(
             total,
             total=total,

@@ -1,5 +1,6 @@
 """Making: one attempt's way from its source to the files of its result."""
 
+import re
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,13 @@ from penstock.exports.sources import ExportSources
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
 
+_IS_WHOLE = re.compile(r"file-[0-9]+\.[a-z0-9]+")
+
+
+def is_whole_result(file: Artifact) -> bool:
+    """Whether a file holds the whole result in a further format, and isn't one of its own."""
+    return _IS_WHOLE.fullmatch(file.part) is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
@@ -36,6 +44,12 @@ class Reached:
     def rows(self) -> int:
         """Rows of the parts."""
         return sum(part.rows for part in self.parts)
+
+    @property
+    def rows_told(self) -> int:
+        """Rows as progress counts them: of a backup, those of its tables."""
+        tables = [file for file in self.files if not is_whole_result(file)]
+        return sum(table.rows for table in tables) if tables else self.rows
 
     @property
     def size_bytes(self) -> int:

@@ -11,7 +11,8 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    @field_validator("*", mode="before")
+    # Not before: what comes behind such a validator is no JSON any more, where a date is text.
+    @field_validator("*", mode="after")
     @classmethod
     def _storable(cls, value: object) -> object:
         if isinstance(value, str) and "\0" in value:

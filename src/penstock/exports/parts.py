@@ -6,15 +6,15 @@ from itertools import count
 
 import pyarrow as pa
 
+from penstock.exports.limits import ExportLimits
 from penstock.exports.place import Place
-from penstock.exports.sources import ExportLimits
 from penstock.formats import parquet
 from penstock.formats.columns.sink import Sink
 from penstock.model.format import Style
 from penstock.model.job import Artifact
 from penstock.reading.ahead import ahead
-from penstock.reading.encoded import Tally
-from penstock.reading.engine.dataset_files import GROUP_ROWS, dataset_writer, row_groups
+from penstock.reading.dataset_files import GROUP_ROWS, dataset_writer, row_groups
+from penstock.reading.tally import Tally
 
 _AHEAD_BYTES = 1 << 20
 """About what one batch holds while it waits; a larger one is cut."""

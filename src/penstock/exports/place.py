@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from penstock.errors import BusyError, PermanentError
 from penstock.model.job import Artifact, Job
 from penstock.ports import Outputs
-from penstock.reading.encoded import Tally
+from penstock.reading.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class Place:
     tenant: str
     folder: str
     token: int
+    mark: str = ""
+    """Tells apart who write for one attempt beside each other; `-a-z0-9` if there is one."""
 
     @classmethod
     def of(cls, outputs: Outputs, job: Job) -> "Place":
@@ -30,11 +32,19 @@ class Place:
 
     def part(self, number: int) -> str:
         """Name a part."""
-        return f"part-{self.token:06}-{number:05}.parquet"
+        return f"part-{self.token:06}-{number:05}{self.mark}.parquet"
 
     def file(self, extension: str, *, name: str = "") -> str:
         """Name a file beside the parts; `name` has characters of `A-Za-z0-9_-`, at most 90."""
         return f"file-{self.token:06}{'-' if name else ''}{name}.{extension}"
+
+    def ranges(self) -> str:
+        """Name the list of the ranges that others read for this attempt."""
+        return f"ranges-{self.token:06}.json"
+
+    def answer(self, number: int) -> str:
+        """Name what is said by whoever read a range."""
+        return f"range-{self.token:06}-{number:05}.json"
 
     def write(self, name: str, pieces: Iterable[bytes]) -> None:
         """Store a file (Outputs.write)."""
@@ -51,8 +61,19 @@ class Place:
 
         What stays is in no manifest, and goes with the job's folder.
         """
-        beginnings = (f"part-{self.token:06}-", f"file-{self.token:06}")
-        self._remove(_Names(lambda name: name in keep or not name.startswith(beginnings)))
+        kinds = ("part", "file", "range", "ranges")
+        beginnings = tuple(f"{kind}-{self.token:06}" for kind in kinds)
+        self._remove(
+            _Names(
+                lambda name: (
+                    name in keep or not name.startswith(beginnings) or self.mark not in name
+                )
+            )
+        )
+
+    def remove_one(self, name: str) -> None:
+        """Remove a file, as far as that works now."""
+        self._remove(_Names(lambda other: other != name))
 
     def remove_others(self, *, keep: Container[str]) -> None:
         """Remove everything but names in `keep`, as far as that works now."""

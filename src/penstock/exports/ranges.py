@@ -14,15 +14,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Stream, Told, write_parts
 from penstock.exports.place import Place
 from penstock.exports.postgres import Snapshot, TableQuery
-from penstock.exports.sources import ExportLimits
 from penstock.model.job import Artifact
 
 _PARTS = 1000
 """Numbers of parts that each range has for itself."""
 MOST_RANGES = 100
+MAX_LIST_BYTES = 16 << 20
+"""What a list of all ranges may take as JSON: each has a query and its values."""
+_RANGES_A_READER = 4
+"""They are never of quite the same weight."""
+_RANGE_ROWS = 500_000
+"""A long export is seen to move by the ranges that are done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,17 @@ def table_stream(snapshot: Snapshot, query: TableQuery, *, cancelled: Callable[[
         return is_left.is_set() or cancelled()
 
     return Stream(batches=snapshot.read(query, cancelled=ended), end=is_left.set)
+
+
+def how_many(rows: int, *, at_once: int, least_rows: int) -> int:
+    """Tell into how many ranges to split so many rows for readers of which so many read at once.
+
+    1 where it isn't worth it: no range has less than about `least_rows`.
+    """
+    if at_once == 1:
+        return 1
+    wanted = max(at_once * _RANGES_A_READER, rows // _RANGE_ROWS)
+    return max(1, min(MOST_RANGES, wanted, rows // least_rows))
 
 
 def split(snapshot: Snapshot, query: TableQuery, *, n: int) -> list[TableRange]:

@@ -5,15 +5,9 @@ from datetime import datetime
 
 from penstock.errors import DatasetDamagedError, PermanentError, RecoverableError
 from penstock.model.job import Artifact, Job
+from penstock.model.manifest import BesideFile, Manifest, Part
 from penstock.ports import Outputs
-from penstock.reading.manifest import (
-    MANIFEST,
-    MAX_MANIFEST_BYTES,
-    BesideFile,
-    Manifest,
-    Part,
-    parse_manifest,
-)
+from penstock.reading.manifest import MANIFEST, MAX_MANIFEST_BYTES, parse_manifest
 
 
 def manifest_of(

@@ -1,76 +1,58 @@
-"""Side by side: the ranges of a large table, read by several threads of one process."""
+"""Side by side: other processes read a large table's ranges, and this one holds their snapshot."""
 
-import threading
+import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from penstock.exports.making import Making, Reached
-from penstock.exports.parts import Told
 from penstock.exports.postgres import Snapshot
-from penstock.exports.ranges import TableRange, joined, read_range
-from penstock.model.job import Artifact
+from penstock.exports.ranges import TableRange, joined
+from penstock.ports import RangeReaders, RangesWanted
+
+_LOOK_SECONDS = 10
+"""How often it is looked whether the snapshot is still held; to be used now and then also keeps it
+from being ended as one that was left."""
 
 
 def make_ranges(
-    making: Making, snapshot: Snapshot, ranges: Sequence[TableRange], *, total: int | None
+    making: Making,
+    snapshot: Snapshot,
+    ranges: Sequence[TableRange],
+    readers: RangeReaders,
+    *,
+    total: int | None,
 ) -> Reached:
-    """Store the parts of all ranges, `readers` of them at once; progress is told of all together.
+    """Have the parts of all ranges stored; progress is told of all together.
 
-    Holds for each reader what `write_parts` holds. Raises what the first one that failed raised,
-    once all have ended.
+    Holds no rows. Raises what `RangeReaders.read` raises, and RecoverableError once the snapshot is
+    lost: another attempt begins with another one.
     """
-    limits = making.sources.limits
-    tally = _Tally(making, total)
-    is_broken = threading.Event()
+    attempt, job = making.attempt, making.job
+    looked_at = time.monotonic()
 
     def cancelled() -> bool:
-        return is_broken.is_set() or making.attempt.is_over()
+        nonlocal looked_at
+        if time.monotonic() - looked_at >= _LOOK_SECONDS:
+            snapshot.look()
+            looked_at = time.monotonic()
+        return attempt.is_over()
 
-    def read(wanted: TableRange) -> tuple[Artifact, ...]:
-        return read_range(
-            snapshot,
-            making.place,
-            wanted,
-            limits=limits,
-            cancelled=cancelled,
-            told=tally.of(wanted.number),
+    def told(rows: int, size_bytes: int) -> None:
+        attempt.progress(
+            rows,
+            total=None if total is None else max(total, rows),
+            size_bytes=size_bytes,
+            phase="reading",
         )
 
-    with ThreadPoolExecutor(limits.readers, thread_name_prefix="range") as pool:
-        reading = [pool.submit(read, wanted) for wanted in ranges]
-        ended, others = wait(reading, return_when=FIRST_EXCEPTION)
-        if others:
-            is_broken.set()
-            for one in others:
-                one.cancel()
-        # Those that were stopped for another one's sake have nothing to say.
-        for one in ended:
-            one.result()
-    return Reached(parts=joined([one.result() for one in reading]), is_read=True)
-
-
-class _Tally:
-    """What all readers have done, told as one."""
-
-    def __init__(self, making: Making, total: int | None) -> None:
-        self._making = making
-        self._total = total
-        self._lock = threading.Lock()
-        self._rows: dict[int, int] = {}
-        self._bytes: dict[int, int] = {}
-
-    def of(self, number: int) -> Told:
-        """Give what one range's reader tells its progress to."""
-
-        def told(rows: int, size_bytes: int) -> None:
-            with self._lock:
-                self._rows[number], self._bytes[number] = rows, size_bytes
-                done = sum(self._rows.values())
-                self._making.attempt.progress(
-                    done,
-                    total=None if self._total is None else max(self._total, done),
-                    size_bytes=sum(self._bytes.values()),
-                    phase="reading",
-                )
-
-        return told
+    stored = readers.read(
+        RangesWanted(
+            tenant=job.tenant,
+            job_id=job.id,
+            folder=job.folder,
+            fencing_token=making.place.token,
+            ranges=[one.described() for one in ranges],
+        ),
+        cancelled=cancelled,
+        told=told,
+    )
+    return Reached(parts=joined(stored), is_read=True)

@@ -4,30 +4,30 @@ from penstock.exports.declaration import WHERE, DatabaseSource, ExportType
 from penstock.exports.making import Making, Reached
 from penstock.exports.parameters import Parameters
 from penstock.exports.postgres import TableQuery
-from penstock.exports.ranges import split, table_stream
+from penstock.exports.ranges import how_many, split, table_stream
 from penstock.exports.side_by_side import make_ranges
-
-_RANGES_A_READER = 4
 
 
 def make_table(making: Making, source: DatabaseSource, given: Parameters) -> Reached:
     """Read a table's rows, in its order, and store them as parts.
 
     All rows are of one moment. Nothing is left to go on from before all of them are read: another
-    moment's rows are others. A large table is read in ranges where there are several readers.
-    Raises what PostgresReader and `Making.written` raise.
+    moment's rows are others. A large table is read in ranges, by other processes, where there are
+    several of them; one that isn't counted, since its rows are made of many, is not: each range
+    would make them anew. Raises what PostgresReader, `Making.written` and `make_ranges` raise.
     """
     query = table_query(making.wanted, source, given)
-    limits = making.sources.limits
+    limits, readers = making.sources.limits, making.sources.range_readers
     with (
         making.sources.databases.lend(making.job.tenant) as reader,
         reader.snapshot() as snapshot,
     ):
         total = snapshot.count(query) if source.is_counted else None
-        if making.wanted.size == "large" and limits.readers > 1:
-            # More ranges than readers: they are never of quite the same weight.
-            ranges = split(snapshot, query, n=limits.readers * _RANGES_A_READER)
-            return make_ranges(making, snapshot, ranges, total=total)
+        if making.wanted.size == "large" and readers is not None and total is not None:
+            n = how_many(total, at_once=readers.at_once, least_rows=limits.range_rows)
+            ranges = split(snapshot, query, n=n) if n > 1 else []
+            if len(ranges) > 1:
+                return make_ranges(making, snapshot, ranges, readers, total=total)
         stream = table_stream(snapshot, query, cancelled=making.attempt.is_over)
         return making.written(stream, total=total, before=Reached())
 

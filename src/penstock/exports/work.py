@@ -21,7 +21,7 @@ from penstock.exports.backup import make_backup
 from penstock.exports.check import given_of
 from penstock.exports.declaration import BackupSource, DatabaseSource, SliceSource
 from penstock.exports.files import with_further_formats
-from penstock.exports.making import Making
+from penstock.exports.making import Making, Reached
 from penstock.exports.place import Place
 from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result
 from penstock.exports.slices import make_slice, open_slice
@@ -30,7 +30,8 @@ from penstock.exports.tables import make_table
 from penstock.model.attempt import Attempt
 from penstock.model.format import Style
 from penstock.model.job import Artifact
-from penstock.reading.manifest import MANIFEST, Manifest
+from penstock.model.manifest import Manifest
+from penstock.reading.manifest import MANIFEST
 
 
 def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
@@ -56,16 +57,14 @@ def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
         manifest = stored_result(sources.outputs, attempt.job)
         if manifest is None:
             manifest = _made(making)
-            files = artifacts_of(manifest)
         else:
-            files = artifacts_of(manifest)
-            rows = sum(part.rows or 0 for part in manifest.parts)
-            size = sum(file.bytes for file in files)
-            attempt.progress(rows, total=rows, size_bytes=size, phase="finishing")
-            attempt.finalize()
+            _finish(making, manifest)
+        files = artifacts_of(manifest)
         # By now it is decided which files are the result: all others are nobody's. An attempt that
-        # was overtaken leaves them to the one that did, which may be reading them.
-        if not attempt.is_over():
+        # was overtaken leaves all but its own to the one that did, which may be reading it.
+        if attempt.is_over():
+            making.undo()
+        else:
             making.place.remove_others(keep={MANIFEST, *(one.part for one in files)})
     except BaseException as error:
         if making is not None:
@@ -98,9 +97,20 @@ def _made(making: Making) -> Manifest:
             assert_never(source)
     reached = with_further_formats(making, reached, styles)
     manifest = manifest_of(job, reached.parts, reached.files, now=making.sources.now())
-    making.attempt.finalize()
+    _finish(making, manifest)
     making.is_published = True
     return publish(making.sources.outputs, job, manifest)
+
+
+def _finish(making: Making, manifest: Manifest) -> None:
+    """Say that all of this result is written: what is told last is what the job says for good."""
+    files = artifacts_of(manifest)
+    count = len(manifest.parts)
+    whole = Reached(parts=files[:count], files=files[count:])
+    making.attempt.progress(
+        whole.rows_told, total=whole.rows_told, size_bytes=whole.size_bytes, phase="finishing"
+    )
+    making.attempt.finalize()
 
 
 def _for_the_job(error: PenstockError, attempt: Attempt) -> PenstockError:

@@ -17,10 +17,13 @@ from penstock.errors import (
 from penstock.jobs.rules import JobRules
 from penstock.model.event import event_of
 from penstock.model.job import Job, Progress
-from penstock.ports import JobPorts
+from penstock.ports import Hint, JobPorts, Signals
+from penstock.signals.silent import SILENT
 
 _RECORDS = 100
 """A report is due every so many records, unless one was sent just before."""
+_LOOK_SECONDS = 0.05
+"""The shortest time between two looks, however many hints come."""
 
 
 class Reporter:
@@ -28,8 +31,8 @@ class Reporter:
 
     What the work says goes into a slot that holds one word, and the latest replaces what was not
     sent yet: work never waits for it, also while the store hangs. What the store answers tells
-    whether the attempt is to end, and `check` raises that in the work. As a context manager it
-    begins at once; `drain` ends it.
+    whether the attempt is to end, and `check` raises that in the work. A hint of `signals` has it
+    look at the job's row at once. `begin` begins, and `drain` ends it.
     """
 
     def __init__(
@@ -40,8 +43,10 @@ class Reporter:
         rules: JobRules,
         now: Callable[[], datetime],
         is_stopping: Callable[[], bool],
+        signals: Signals = SILENT,
     ) -> None:
         self._ports = ports
+        self._signals = signals
         self._job = job
         self._rules = rules
         self._now = now
@@ -51,6 +56,7 @@ class Reporter:
         self._is_new = False
         self._changed = threading.Condition()
         self._is_ending = False
+        self._is_hinted = False
         self._ended: type[JobCancelledError | StaleJobError] | None = None
         self._is_stopping = is_stopping
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
@@ -101,23 +107,56 @@ class Reporter:
         self._thread.join(self._rules.drain_seconds)
 
     def _run(self) -> None:
-        while True:
-            sent_at = time.monotonic()
+        with self._signals.hearing("workers", self._hear):
+            while self._report_next():
+                pass
+
+    def _report_next(self) -> bool:
+        """Wait for a report to be due, and send it; tells whether there may be another one."""
+        began_at = time.monotonic()
+        self._rest(self._rules.heartbeat_seconds, until=lambda: self._is_new or self._is_ending)
+        if self._ended is not None:
+            return False
+        with self._changed:
+            is_last = self._is_ending
+            if is_last and not self._is_new and self._slot.done == self._said:
+                return False
+            self._is_new = False
+            self._said = self._slot.done
+        self._report()
+        if is_last or self._ended is not None:
+            return False
+        left = self._rules.report_seconds - (time.monotonic() - began_at)
+        self._rest(left, until=lambda: self._is_ending)
+        return self._ended is None
+
+    def _rest(self, seconds: float, *, until: Callable[[], bool]) -> None:
+        """Wait for that long, or for what ends it; each hint meanwhile has the row looked at."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._is_new or self._is_ending, self._rules.heartbeat_seconds
-                )
-                is_last = self._is_ending
-                if is_last and not self._is_new and self._slot.done == self._said:
+                self._changed.wait_for(lambda: until() or self._is_hinted, left)
+                if until() or not self._is_hinted:
                     return
-                self._is_new = False
-                self._said = self._slot.done
-            self._report()
-            if is_last or self._ended is not None:
+                self._is_hinted = False
+            self._look()
+            if self._ended is not None:
                 return
             with self._changed:
-                left = self._rules.report_seconds - (time.monotonic() - sent_at)
-                self._changed.wait_for(lambda: self._is_ending, max(0.0, left))
+                self._changed.wait_for(until, _LOOK_SECONDS)
+
+    def _hear(self, hint: Hint | None) -> None:
+        if hint is None or (hint.tenant, hint.job_id) == (self._job.tenant, self._job.id):
+            with self._changed:
+                self._is_hinted = True
+                self._changed.notify()
+
+    def _look(self) -> None:
+        with suppress(BusyError):
+            try:
+                self._judge(self._ports.store.get(self._job.tenant, self._job.id))
+            except UnknownJobError:
+                self._ended = StaleJobError
 
     def _report(self) -> None:
         self._seq += 1
@@ -135,12 +174,16 @@ class Reporter:
         except UnknownJobError:
             self._ended = StaleJobError
             return
-        if stored.fencing_token != self._job.fencing_token or stored.is_over:
-            self._ended = StaleJobError
-        elif stored.state == "CANCELLING":
-            self._ended = JobCancelledError
+        self._judge(stored)
         # Somebody else's step, a request to cancel for one, may have taken this number.
         self._seq = max(self._seq, stored.progress.seq)
         if stored.progress.seq == said.seq:
             with suppress(BusyError):
                 self._ports.publish.publish(event_of(stored, "job.progress", now=self._now()))
+
+    def _judge(self, stored: Job) -> None:
+        """Take note of what the row says of this attempt: whether it is to end, and why."""
+        if stored.fencing_token != self._job.fencing_token or stored.is_over:
+            self._ended = StaleJobError
+        elif stored.state == "CANCELLING":
+            self._ended = JobCancelledError

@@ -21,7 +21,10 @@ def redrive(ports: JobPorts, letter: DeadLetter, *, now: datetime) -> Job:
         job = ports.store.get(letter.message.tenant, letter.message.job_id)
         job = take_step(ports, job, Job.redriven, now=now)
     except UnknownJobError as error:
-        raise SetupError(f"The job of dead letter {letter.id} is no longer stored.") from error
+        raise SetupError(
+            f"The job of dead letter {letter.id} was deleted, or is kept no longer, and can't be "
+            f"tried again: drop the letter with penstock dead-letters discard {letter.id}."
+        ) from error
     except JobStateError as error:
         raise SetupError(f"Dead letter {letter.id}: {error.detail}") from error
     # The job is redriven already; a letter that stays behind can be discarded.

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -22,7 +23,7 @@ from penstock.errors import (
 )
 from penstock.jobs.cancel import end_cancelled
 from penstock.jobs.progress import Reporter
-from penstock.jobs.publish import hand_on
+from penstock.jobs.publish import tell_again
 from penstock.jobs.rules import JobRules
 from penstock.jobs.steps import take_step
 from penstock.jobs.submit import dispatch
@@ -30,7 +31,8 @@ from penstock.model.attempt import Attempt
 from penstock.model.event import EventName, event_of
 from penstock.model.job import Artifact, Job, JobFault, JobKind, JobState, Progress
 from penstock.model.message import JobMessage
-from penstock.ports import JobPorts
+from penstock.ports import JobPorts, Signals
+from penstock.signals.silent import SILENT
 
 Work: TypeAlias = Callable[[Attempt], tuple[Artifact, ...]]
 """Does a job, up to its manifest, and gives the files of its result."""
@@ -71,6 +73,8 @@ class Worker:
     is_time_bounded: bool = False
     """Whether it ends because of the time that one attempt may take, whatever the attempt does: one
     that has left no checkpoint by then would come no further the next time."""
+    signals: Signals = SILENT
+    """By which an attempt hears that its job's row is worth a look."""
 
 
 def run(worker: Worker, message: JobMessage) -> Ran:
@@ -88,7 +92,7 @@ def run(worker: Worker, message: JobMessage) -> Ran:
     except UnknownJobError:
         return Ran(outcome="unknown", job=None)
     if job.is_over:
-        hand_on(ports, event_of(job, _ENDS[job.state], now=now()))
+        tell_again(ports, event_of(job, _ENDS[job.state], now=now()))
         return Ran(outcome="repeated", job=job)
     try:
         if job.state == "CANCELLING" and job.lease_owner is None:
@@ -98,16 +102,17 @@ def run(worker: Worker, message: JobMessage) -> Ran:
     except (StaleJobError, JobStateError, UnknownJobError):
         # Somebody works on it, or it is over by now.
         return Ran(outcome="repeated", job=job)
-    return _attempt(worker, message, job)
+    return _attempt(worker, job)
 
 
-def _attempt(worker: Worker, message: JobMessage, job: Job) -> Ran:
+def _attempt(worker: Worker, job: Job) -> Ran:
     reporter = Reporter(
         worker.ports,
         job,
         rules=worker.rules,
         now=worker.now,
         is_stopping=worker.is_stopping,
+        signals=worker.signals,
     )
     attempt = _Attempt(worker, job, reporter)
     reporter.begin()
@@ -121,29 +126,25 @@ def _attempt(worker: Worker, message: JobMessage, job: Job) -> Ran:
         return Ran(outcome="succeeded", job=attempt.succeed(job.artifacts))
     except (JobCancelledError, JobStateError):
         return _cancelled(worker, attempt.job)
-    except StaleJobError:
-        return Ran(outcome="superseded", job=attempt.job)
+    except (StaleJobError, UnknownJobError):
+        return _superseded(worker, attempt.job)
     except WorkerStoppingError:
         if worker.is_time_bounded and attempt.job.checkpoint == job.checkpoint:
-            return _failed(worker, message, attempt.job, TooLongError())
+            return _failed(worker, attempt.job, TooLongError())
         return _returned(worker, attempt.job)
-    except UnknownJobError:
-        # It was deleted meanwhile, perhaps before its last file was written.
-        worker.ports.outputs.remove(job.tenant, job.folder)
-        return Ran(outcome="superseded", job=attempt.job)
     except Exception as error:  # noqa: BLE001 - whatever it is, the job's row has to say so
-        return _failed(worker, message, attempt.job, error)
+        return _failed(worker, attempt.job, error)
 
 
 def _cancelled(worker: Worker, job: Job) -> Ran:
     try:
         latest = worker.ports.store.get(job.tenant, job.id)
         if latest.fencing_token != job.fencing_token:
-            return Ran(outcome="superseded", job=latest)
+            return _superseded(worker, latest)
         ended = end_cancelled(worker.ports, latest, now=worker.now())
     except (StaleJobError, JobStateError, UnknownJobError, BusyError):
         # It is over, or a sweep ends it.
-        return Ran(outcome="superseded", job=job)
+        return _superseded(worker, job)
     return Ran(outcome="cancelled", job=ended)
 
 
@@ -154,11 +155,11 @@ def _returned(worker: Worker, job: Job) -> Ran:
         job = dispatch(worker.ports, job, now=now)
     except (StaleJobError, JobStateError, UnknownJobError, BusyError):
         # Whatever it became: its row says so, and a sweep looks after it.
-        return Ran(outcome="superseded", job=job)
+        return _superseded(worker, job)
     return Ran(outcome="returned", job=job)
 
 
-def _failed(worker: Worker, message: JobMessage, job: Job, error: Exception) -> Ran:
+def _failed(worker: Worker, job: Job, error: Exception) -> Ran:
     ports, rules, now = worker.ports, worker.rules, worker.now()
     fault = fault_of(error)
     try:
@@ -169,17 +170,33 @@ def _failed(worker: Worker, message: JobMessage, job: Job, error: Exception) -> 
             wait *= random.uniform(1, 1.5)  # noqa: S311 - nobody gains by guessing it
             dispatch(ports, job, now=now, delay_seconds=wait)
             return Ran(outcome="retried", job=job, fault=error)
+        # Its files go with the event, not before: by then they may be another attempt's result.
         job = take_step(
             ports, job, partial(Job.failed, fault=fault, now=now), now=now, event="job.failed"
         )
-        # Not before: the files of an attempt that was overtaken may be the result by now.
-        ports.outputs.remove(job.tenant, job.folder)
-        ports.dispatch.bury(message, reason=f"{fault.code}: {fault.message}")
     except JobStateError:
         return _cancelled(worker, job)
     except (StaleJobError, UnknownJobError, BusyError):
-        return Ran(outcome="superseded", job=job, fault=error)
+        return _superseded(worker, job, fault=error)
     return Ran(outcome="failed", job=job, fault=error)
+
+
+def _superseded(worker: Worker, job: Job, *, fault: Exception | None = None) -> Ran:
+    """Leave a job to what it became without this attempt.
+
+    Where it has ended without a result for ever, whoever ended it removed its files: not those that
+    the attempt wrote since, a manifest perhaps.
+    """
+    ports = worker.ports
+    # As far as that works now: the rest goes with the job's row.
+    with suppress(BusyError):
+        try:
+            is_gone = ports.store.get(job.tenant, job.id).state in ("CANCELLED", "EXPIRED")
+        except UnknownJobError:
+            is_gone = True
+        if is_gone:
+            ports.outputs.remove(job.tenant, job.folder)
+    return Ran(outcome="superseded", job=job, fault=fault)
 
 
 def fault_of(error: Exception) -> JobFault:
@@ -232,7 +249,7 @@ class _Attempt:
             latest = self._reporter.latest
             told = replace(
                 before,
-                progress=replace(latest, seq=before.progress.seq),
+                progress=replace(latest, seq=before.progress.seq, phase="finished"),
                 high_water=max(before.high_water, latest.done),
             )
             return told.succeeded(

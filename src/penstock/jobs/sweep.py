@@ -12,7 +12,6 @@ from penstock.jobs.rules import JobRules
 from penstock.jobs.steps import take_step
 from penstock.jobs.submit import dispatch
 from penstock.model.job import Job, JobFault
-from penstock.model.message import message_of
 from penstock.ports import JobPorts, Observation
 
 
@@ -103,9 +102,7 @@ def release(sweeper: Sweeper, job: Job, *, swept: Swept) -> None:
         retryable=True,
     )
     failing = _only(job, partial(Job.failed, fault=fault, now=now))
-    failed = take_step(ports, job, failing, now=now, event="job.failed")
-    ports.outputs.remove(job.tenant, job.folder)
-    ports.dispatch.bury(message_of(failed), reason=f"{fault.code}: {fault.message}")
+    take_step(ports, job, failing, now=now, event="job.failed")
     swept.failed += 1
 
 

@@ -10,8 +10,9 @@ from threading import Event
 from penstock.jobs.rules import rules_of
 from penstock.jobs.sweep import Sweeper
 from penstock.local.job_ports import local_jobs
+from penstock.local.job_signals import local_signals
 from penstock.local.opened import Served, open_home
-from penstock.local.owners import this_owner
+from penstock.local.owners import this_clock
 from penstock.local.supervise import Supervisor
 from penstock.local.tickets import MemoryTickets
 from penstock.model.clock import utc_now
@@ -40,14 +41,15 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
             )
         )
         woken = Event()
-        jobs = stack.enter_context(local_jobs(opened.home, wake=woken.set))
+        signals = stack.enter_context(local_signals(settings, opened.home))
+        jobs = stack.enter_context(local_jobs(opened.home, wake=woken.set, signals=signals))
         supervisor = Supervisor(
             commands=work_commands(settings, served),
             queue=jobs.queue,
             sweeper=Sweeper(
                 ports=jobs.ports,
                 rules=rules_of(settings),
-                observer=this_owner(),
+                observer=this_clock(),
                 seconds=time.monotonic,
                 now=utc_now,
             ),
@@ -63,7 +65,9 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
                 opened.engine,
                 scratch=opened.scratch,
                 basic_keys=True,
-                jobs=JobsApi(ports=jobs.ports, tickets=MemoryTickets(), feed=jobs.store),
+                jobs=JobsApi(
+                    ports=jobs.ports, tickets=MemoryTickets(), feed=jobs.store, signals=signals
+                ),
             )
         )
 
@@ -71,7 +75,8 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
 def work_commands(settings: Settings, served: Served) -> list[list[str]]:
     """Give the command of each worker: the first takes jobs of any size, the others no large ones.
 
-    So small ones go on while a large one is worked on.
+    So small ones go on while a large one is worked on. Behind them come those of tenants that have
+    workers of their own, the same way.
     """
     command = [sys.executable, "-m", "penstock", "work", "--supervised"]
     command += ["--home", str(settings.home)]
@@ -80,4 +85,11 @@ def work_commands(settings: Settings, served: Served) -> list[list[str]]:
     path = [] if served.path is None else ["--", str(served.path)]
     sizes = [["--size", size] for size in SIZES]
     few = [word for words in sizes[:-1] for word in words]
-    return [[*command, *([] if place == 0 else few), *path] for place in range(settings.workers)]
+    owners = [[], *(["--tenant", tenant] for tenant in settings.own_workers)]
+    return [
+        [*command, *owner, *([] if place == 0 else few), *path]
+        for owner, count in zip(
+            owners, (settings.workers, *settings.own_workers.values()), strict=True
+        )
+        for place in range(count)
+    ]

@@ -3,19 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
-from penstock.errors import NoDatabaseError
+from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
-from penstock.exports.sources import ExportLimits, ExportSources
+from penstock.exports.sources import ExportSources
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
 from penstock.jobs.run import Worker
-from penstock.local.demo_database import demo_connection_string, leave_demo_database
+from penstock.local.demo_database import found_demo_database, leave_demo_database
 from penstock.local.job_ports import local_jobs
+from penstock.local.job_signals import local_signals
 from penstock.local.opened import Served, open_home
 from penstock.local.owners import this_owner
 from penstock.local.queue import SqliteQueue
+from penstock.local.range_pool import RangePool
 from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
 from penstock.reading.workers import Workers
@@ -42,14 +43,28 @@ def compose_work(
             open_home(settings, served, memory_bytes=settings.worker_memory_bytes, queries=1)
         )
         # Only a service that has demo tenants has databases for them.
-        demo = partial(_demo_database, opened.home) if served.path is None and served.demo else None
+        has_demo = served.path is None and served.demo
+        demo = partial(found_demo_database, opened.home) if has_demo else None
         stack.callback(leave_demo_database, opened.home)
-        jobs = stack.enter_context(local_jobs(opened.home, demo_database=demo))
+        signals = stack.enter_context(local_signals(settings, opened.home))
+        jobs = stack.enter_context(
+            local_jobs(
+                opened.home,
+                demo_database=demo,
+                tenants_apart=frozenset(settings.own_workers),
+                signals=signals,
+            )
+        )
         ports = adapt(jobs.ports)
         readers = TenantReaders(ports.databases)
         stack.callback(readers.close)
         threads = Workers(threads=settings.encode_threads)
         stack.callback(threads.close)
+        limits = ExportLimits(
+            part_rows=settings.export_part_rows,
+            part_bytes=settings.export_part_bytes,
+            filters=settings.filters,
+        )
         sources = ExportSources(
             catalog=opened.ports.catalog,
             exported=opened.ports.exported,
@@ -59,10 +74,12 @@ def compose_work(
             databases=readers,
             outputs=ports.outputs,
             now=utc_now,
-            limits=ExportLimits(
-                part_rows=settings.export_part_rows,
-                part_bytes=settings.export_part_bytes,
-                filters=settings.filters,
+            limits=limits,
+            range_readers=RangePool(
+                home=opened.home,
+                has_demo=has_demo,
+                limits=limits,
+                at_once=settings.export_readers,
             ),
         )
         worker = Worker(
@@ -72,13 +89,6 @@ def compose_work(
             owner=this_owner(),
             now=utc_now,
             is_stopping=is_stopping,
+            signals=signals,
         )
         yield worker, jobs.queue
-
-
-def _demo_database(home: Path, tenant: str) -> str | None:
-    """Start the demo's databases when the first of them is wanted."""
-    try:
-        return demo_connection_string(home, tenant)
-    except NoDatabaseError:
-        return None

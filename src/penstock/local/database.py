@@ -18,14 +18,20 @@ _RETRY_SECONDS = 5
 class Database:
     """A SQLite file open to its owner alone (0600), with the tables of `schema` made when missing.
 
+    With `steps` in its place, the file tells how many of these changes it has been through
+    (`PRAGMA user_version`, sqlite.org/pragma.html), and the others are made now: all or none.
+
     Thread-safe: one connection, one statement or transaction at a time. `durable` makes a commit
     survive a power cut; without it the last commits may be lost then, and nothing is damaged.
 
-    Raises SetupError if the file can't be opened or is no database. Later failures (a full disk, a
-    lock held for 5 s) are BusyErrors, and SetupErrors where the file turns out to be damaged.
+    Raises SetupError if the file can't be opened, is no database, was made by a newer version or
+    can't be brought up to date. Later failures (a full disk, a lock held for 5 s) are BusyErrors,
+    and SetupErrors where the file turns out to be damaged.
     """
 
-    def __init__(self, path: Path, *, schema: str, durable: bool) -> None:
+    def __init__(
+        self, path: Path, *, schema: str = "", steps: Sequence[str] = (), durable: bool
+    ) -> None:
         self._path = path
         self._durable = durable
         self._is_durable: bool | None = None
@@ -41,7 +47,10 @@ class Database:
                 try:
                     self._connection.execute("PRAGMA journal_mode = WAL")
                     self._make_durable(durable=durable)
-                    self._connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT")
+                    if steps:
+                        self._bring_up_to_date(steps)
+                    else:
+                        self._connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT")
                 except BaseException:
                     self._connection.close()
                     raise
@@ -75,6 +84,29 @@ class Database:
         """Close the file; closing twice changes nothing."""
         with self._lock:
             self._connection.close()
+
+    def _bring_up_to_date(self, steps: Sequence[str]) -> None:
+        # Whoever opens the file holds its lock meanwhile: nobody else takes a step in between.
+        (done,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if done > len(steps):
+            raise SetupError(
+                f"{self._path} was made by a newer version of Penstock: use that version, or "
+                "another home."
+            )
+        if done == len(steps):
+            return
+        script = "; ".join(steps[done:])
+        try:
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {len(steps)}; COMMIT"
+            )
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            raise SetupError(
+                f"{self._path} was made by a version of Penstock that this one doesn't know "
+                f"({error}): move it and its -wal file out of the way to begin with an empty one."
+            ) from error
 
     def _make_durable(self, *, durable: bool) -> None:
         if durable is not self._is_durable:

@@ -51,7 +51,14 @@ class FileDatabases:
                 f"{_RETRY_SECONDS} s.",
                 retry_after_seconds=_RETRY_SECONDS,
             ) from error
-        found = named[tenant] if tenant in named else self._demo(tenant)
+        try:
+            found = named[tenant] if tenant in named else self._demo(tenant)
+        except SetupError as error:
+            # It was killed while it started, perhaps; its log stands in the home folder.
+            raise BusyError(
+                f"The demo database can't be started just now: try again in {_RETRY_SECONDS} s.",
+                retry_after_seconds=_RETRY_SECONDS,
+            ) from error
         if found is None:
             raise NoDatabaseError
         return found

@@ -44,6 +44,11 @@ def demo_connection_string(home: Path, tenant: str) -> str:
     return _connection(sockets, user=_role(tenant), secret=secret, database=_role(tenant))
 
 
+def found_demo_database(home: Path, tenant: str) -> str | None:
+    """Do as `demo_connection_string`; None for a tenant without one."""
+    return demo_connection_string(home, tenant) if tenant in TENANTS else None
+
+
 def leave_demo_database(home: Path) -> None:
     """Let this process use the server no longer; it stops if nobody else uses it."""
     leave(_folder(home))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from penstock.local import demo_planning, demo_water
 from penstock.local.atomic import sync_folder
-from penstock.reading.engine.dataset_files import write_parquet
+from penstock.reading.dataset_files import write_parquet
 
 _THREADS = 2
 

@@ -8,11 +8,12 @@ from penstock.errors import DatasetDamagedError, UnknownDatasetError
 from penstock.local.stored import Descriptions, identity_of, settled
 from penstock.local.versions import read_manifest
 from penstock.model.dataset import DataFile, Dataset
+from penstock.model.manifest import Manifest
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.described import StoredFile
 from penstock.reading.engine import Engine
 from penstock.reading.exported import EXPORTS, is_result_file, result_name
-from penstock.reading.manifest import Manifest, part_missing, refuse_other_parts
+from penstock.reading.manifest import part_missing, refuse_other_parts
 
 
 class FileExports:

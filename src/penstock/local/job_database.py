@@ -13,7 +13,7 @@ from penstock.local.database import Database
 from penstock.model.event import JobEvent
 from penstock.model.job import Job
 
-_SCHEMA = """
+_FIRST_TABLES = """
 CREATE TABLE IF NOT EXISTS job (
     tenant TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -74,12 +74,35 @@ CREATE TABLE IF NOT EXISTS dead_letter (
     buried TEXT NOT NULL
 )
 """
+"""Of files that tell no version, too: what is there already stays as it is."""
+
+_REMOVED_JOBS = """
+CREATE TABLE removed_job (
+    tenant TEXT NOT NULL,
+    user TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    type TEXT NOT NULL,
+    params_hash TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (tenant, user, idempotency_key)
+);
+CREATE INDEX removed_job_by_age ON removed_job (created)
+"""
+"""What is still known of a removed job, for as long as its idempotency key counts."""
+
+STEPS = (_FIRST_TABLES, _REMOVED_JOBS)
+"""The changes that made the tables what they are, in order: further ones are added at the end, and
+none is ever altered, since files stand behind some of them."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class JobDatabase:
     """The tables of jobs (jobs.py, job_events.py, queue.py, dead_letters.py) in one file.
+
+    A file of an older version is brought up to date when it is opened.
 
     `reads` never waits for a commit. `step` is a transaction that survives a power cut; `word` is
     one that survives the end of every process, and a power cut once a later step is committed: for
@@ -88,11 +111,11 @@ class JobDatabase:
     `job.change` is the number of the change that made the row what it is: it grows from change to
     change over all jobs, in the order in which they were committed, and none is given twice.
 
-    Raises SetupError if the file can't be used.
+    Raises SetupError if the file can't be used, or a newer version made it.
     """
 
     def __init__(self, path: Path) -> None:
-        self._writes = Database(path, schema=_SCHEMA, durable=True)
+        self._writes = Database(path, steps=STEPS, durable=True)
         self.reads = Database(path, schema="", durable=True)
 
     def step(self) -> AbstractContextManager[sqlite3.Connection]:
@@ -140,6 +163,33 @@ def replace_job(
         (*_changing(job), job.tenant, job.id, was_version, fencing_token),
     ).rowcount
     return changed == 1
+
+
+def remove_job(connection: sqlite3.Connection, tenant: str, job_id: str) -> None:
+    """Remove a job's row within a transaction; that its key was used stays known."""
+    found = connection.execute(JOB_BODY, (tenant, job_id)).fetchone()
+    if found is None:
+        return
+    job = job_json().validate_json(found[0])
+    if job.idempotency_key is not None:
+        connection.execute(
+            "INSERT INTO removed_job"
+            " (tenant, user, idempotency_key, id, kind, type, params_hash, created)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id,"
+            " kind = excluded.kind, type = excluded.type, params_hash = excluded.params_hash,"
+            " created = excluded.created WHERE excluded.created > created",
+            (
+                job.tenant,
+                job.user,
+                job.idempotency_key,
+                job.id,
+                job.kind,
+                job.type,
+                job.params_hash,
+                microseconds(job.created),
+            ),
+        )
+    connection.execute("DELETE FROM job WHERE tenant = ? AND id = ?", (tenant, job_id))
 
 
 def insert_event(connection: sqlite3.Connection, event: JobEvent) -> None:

@@ -18,7 +18,9 @@ from penstock.local.queue import SqliteQueue
 from penstock.model.clock import utc_now
 from penstock.model.event import JobEvent
 from penstock.model.message import JobMessage
-from penstock.ports import JobPorts
+from penstock.ports import JobPorts, Signals
+from penstock.signals.hinted_events import HintedEvents
+from penstock.signals.silent import SILENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,13 @@ def local_jobs(
     *,
     demo_database: Callable[[str], str | None] | None = None,
     wake: Callable[[], None] = lambda: None,
+    tenants_apart: frozenset[str] = frozenset(),
+    signals: Signals = SILENT,
 ) -> Iterator[LocalJobs]:
     """Open the jobs of a home for the body; `wake` is called when one is dispatched.
+
+    Messages of `tenants_apart` are received only by those who ask for that tenant. By `signals`,
+    who watches jobs or works on them is told of each that changed.
 
     Raises SetupError if their file can't be used.
     """
@@ -67,7 +74,13 @@ def local_jobs(
     try:
         letters = SqliteDeadLetters(database, now=utc_now)
         store = SqliteJobStore(database)
-        queue = SqliteQueue(database, letters=letters, clock=time.monotonic, now=utc_now)
+        queue = SqliteQueue(
+            database,
+            letters=letters,
+            clock=time.monotonic,
+            now=utc_now,
+            tenants_apart=tenants_apart,
+        )
         yield LocalJobs(
             ports=JobPorts(
                 store=store,
@@ -75,7 +88,9 @@ def local_jobs(
                 upkeep=SqliteJobUpkeep(database),
                 dispatch=_Waking(queue, wake),
                 letters=letters,
-                publish=_StoredIsPublished(),
+                publish=HintedEvents(
+                    _StoredIsPublished(), signals, audiences=("watchers", "workers")
+                ),
                 outputs=FileOutputs(store_path(home)),
                 databases=FileDatabases(
                     databases_path(home), demo=demo_database or (lambda _: None)

@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
-from penstock.local.job_database import JobDatabase, job_json, microseconds
+from penstock.local.job_database import JobDatabase, job_json, microseconds, remove_job
 from penstock.model.job import Job
 from penstock.ports import Observation
 
@@ -53,7 +53,7 @@ class SqliteJobUpkeep:
             connection.execute(
                 "DELETE FROM job_event WHERE tenant = ? AND job_id = ?", (tenant, job_id)
             )
-            connection.execute("DELETE FROM job WHERE tenant = ? AND id = ?", (tenant, job_id))
+            remove_job(connection, tenant, job_id)
 
     def _pages(
         self, where: str, values: Sequence[object], *, by: Sequence[str]

@@ -1,8 +1,14 @@
 """Jobs in SQLite."""
 
+import sqlite3
 from datetime import datetime, timedelta
 
-from penstock.errors import IdempotencyMismatchError, StaleJobError, UnknownJobError
+from penstock.errors import (
+    IdempotencyMismatchError,
+    RemovedJobError,
+    StaleJobError,
+    UnknownJobError,
+)
 from penstock.local.job_database import (
     JOB_BODY,
     JobDatabase,
@@ -18,6 +24,8 @@ from penstock.model.job import TERMINAL, WAITING, Job, Progress
 from penstock.ports import JobsWanted
 
 KEY_KEPT = timedelta(hours=24)
+
+_LEFT = timedelta(days=7) // timedelta(microseconds=1)
 
 
 class SqliteJobStore:
@@ -37,18 +45,9 @@ class SqliteJobStore:
                 # Its answer was lost, and its sender asks again.
                 return job_json().validate_json(same_id[0])
             if job.idempotency_key is not None:
-                found = connection.execute(
-                    "SELECT body FROM job WHERE tenant = ? AND user = ? AND idempotency_key = ?"
-                    " AND created > ? ORDER BY created DESC LIMIT 1",
-                    (
-                        job.tenant,
-                        job.user,
-                        job.idempotency_key,
-                        microseconds(job.created - KEY_KEPT),
-                    ),
-                ).fetchone()
-                if found is not None:
-                    return _same(job_json().validate_json(found[0]), job)
+                before = _before(connection, job)
+                if before is not None:
+                    return before
             insert_job(connection, job)
             insert_event(connection, event)
         return job
@@ -125,7 +124,32 @@ class SqliteJobStore:
         return int(self._database.reads.rows("SELECT number FROM last_change")[0][0])
 
 
-def _same(stored: Job, job: Job) -> Job:
-    if (stored.kind, stored.type, stored.params_hash) != (job.kind, job.type, job.params_hash):
+def _before(connection: sqlite3.Connection, job: Job) -> Job | None:
+    """Give the job that the key of `job` made before, None if the key is free.
+
+    Raises IdempotencyMismatchError, and RemovedJobError where that job is no longer stored.
+    """
+    outdated = microseconds(job.created - KEY_KEPT)
+    key = (job.tenant, job.user, job.idempotency_key, outdated)
+    place = "WHERE tenant = ? AND user = ? AND idempotency_key = ? AND created > ?"
+    found = connection.execute(
+        f"SELECT body FROM job {place} ORDER BY created DESC LIMIT 1", key
+    ).fetchone()
+    if found is not None:
+        stored = job_json().validate_json(found[0])
+        _refuse_other(job, stored.kind, stored.type, stored.params_hash)
+        return stored
+    removed = connection.execute(
+        f"SELECT id, kind, type, params_hash FROM removed_job {place}", key
+    ).fetchone()
+    if removed is not None:
+        _refuse_other(job, *removed[1:])
+        raise RemovedJobError(removed[0])
+    # Kept for longer than it counts, since another one's clock may be behind.
+    connection.execute("DELETE FROM removed_job WHERE created < ?", (outdated - _LEFT,))
+    return None
+
+
+def _refuse_other(job: Job, kind: str, type_name: str, params_hash: str) -> None:
+    if (kind, type_name, params_hash) != (job.kind, job.type, job.params_hash):
         raise IdempotencyMismatchError
-    return stored

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from penstock.errors import BusyError, PermanentError
+from penstock.errors import BusyError, InsufficientStorageError, PermanentError
 from penstock.local.output_folders import names_of, open_folder, opened
 from penstock.reading.manifest import MANIFEST
 
@@ -154,7 +154,7 @@ def _translated() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise PermanentError("The store has no room left for the files of this job.") from error
+            raise InsufficientStorageError from error
         raise BusyError(
             f"The store can't be written just now: try again in {_RETRY_SECONDS} s.",
             retry_after_seconds=_RETRY_SECONDS,

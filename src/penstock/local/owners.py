@@ -15,6 +15,14 @@ def this_owner() -> str:
     return f"{_boot()}/{os.getpid()}/{_started(os.getpid())}"
 
 
+def this_clock() -> str:
+    """Name the clock that `time.monotonic` counts by: this boot's, in each process of this machine.
+
+    Where boots can't be told apart, it is this process's own.
+    """
+    return _boot() or this_owner()
+
+
 def is_dead(owner: str) -> bool:
     """Whether the process of an owner is known to have ended; one of elsewhere isn't known."""
     boot, _, rest = owner.partition("/")

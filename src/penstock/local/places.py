@@ -23,6 +23,11 @@ def jobs_path(home: Path) -> Path:
     return home / "jobs.sqlite"
 
 
+def installation_path(home: Path) -> Path:
+    """Where it is written what tells this home from all others."""
+    return home / "installation.txt"
+
+
 def databases_path(home: Path) -> Path:
     """Where it is written how to connect to tenants' databases."""
     return home / "databases.json"

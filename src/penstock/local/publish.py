@@ -11,9 +11,10 @@ import pyarrow as pa
 from penstock.errors import SetupError
 from penstock.local.atomic import replace_file, sync_folder
 from penstock.model.dataset import is_dataset_name
+from penstock.model.manifest import Manifest, Part
 from penstock.model.tenant import is_tenant_id
-from penstock.reading.engine.dataset_files import GROUP_BYTES, GROUP_ROWS, dataset_writer
-from penstock.reading.manifest import CURRENT, MANIFEST, Manifest, Part, is_version
+from penstock.reading.dataset_files import GROUP_BYTES, GROUP_ROWS, dataset_writer
+from penstock.reading.manifest import CURRENT, MANIFEST, is_version
 
 
 def publish(

@@ -67,6 +67,24 @@ class FileTenants:
 
         self._change(change)
 
+    def change(self, tenant_id: str, change: Callable[[Tenant], Tenant]) -> Tenant:
+        """Put what `change` makes of a tenant in its place, and give it.
+
+        Whether it is served stays as it is. Raises SetupError if there is no such tenant, or a host
+        is another one's or none.
+        """
+        made: list[Tenant] = []
+
+        def changed(entries: _Entries) -> None:
+            entry = _known(entries, tenant_id)
+            made.append(change(entry.tenant(tenant_id)))
+            entries[tenant_id] = TenantEntry.of(made[0]).model_copy(
+                update={"enabled": entry.enabled}
+            )
+
+        self._change(changed)
+        return made[0]
+
     def remove(self, tenant_id: str) -> None:
         """Forget a tenant; its data stays stored. Raises SetupError if there is no such tenant."""
         self._change(lambda entries: _drop(entries, tenant_id))

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from penstock.errors import DatasetDamagedError
 from penstock.local.stored import read_small, settled
+from penstock.model.manifest import Manifest
 from penstock.reading.manifest import (
     CURRENT,
     MANIFEST,
     MAX_CURRENT_BYTES,
     MAX_MANIFEST_BYTES,
-    Manifest,
     is_version,
     parse_current,
     parse_manifest,

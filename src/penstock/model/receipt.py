@@ -26,6 +26,8 @@ class Receipt:
     format: str
     coding: str
     started: datetime
+    owner: str | None = None
+    """The user of the export whose result it is of."""
     state: ReceiptState = "streaming"
     rows: int | None = None
     bytes: int | None = None

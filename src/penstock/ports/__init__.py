@@ -5,6 +5,7 @@ from penstock.ports.jobs import (
     Databases,
     DeadLetters,
     Dispatch,
+    Drafts,
     Events,
     JobEvents,
     JobPorts,
@@ -14,17 +15,23 @@ from penstock.ports.jobs import (
     Observation,
     Outputs,
 )
+from penstock.ports.ranges import RangeReaders, RangesWanted
+from penstock.ports.signals import Audience, Heard, Hint, Signals
 from penstock.ports.sockets import Feed, Listener, Tickets
 
 __all__ = [
+    "Audience",
     "Blobs",
     "Catalog",
     "Databases",
     "DeadLetters",
     "Dispatch",
+    "Drafts",
     "Events",
     "Exported",
     "Feed",
+    "Heard",
+    "Hint",
     "JobEvents",
     "JobPorts",
     "JobStore",
@@ -35,7 +42,10 @@ __all__ = [
     "Observation",
     "Outputs",
     "Ports",
+    "RangeReaders",
+    "RangesWanted",
     "Receipts",
+    "Signals",
     "Tenants",
     "Tickets",
 ]

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from penstock.model.dataset import Dataset
 from penstock.model.event import JobEvent
 from penstock.model.job import Job, JobKind, JobState, Progress
+from penstock.model.manifest import Manifest
 from penstock.model.message import DeadLetter, JobMessage
 
 
@@ -29,8 +31,9 @@ class JobStore(Protocol):
         `created`), nothing is stored, and the job of then is given if its kind, type and
         `params_hash` are the same.
 
-        Raises IdempotencyMismatchError where they are not, IdempotencyPendingError if the key is
-        being stored at this moment, and BusyError.
+        Raises IdempotencyMismatchError where they are not, RemovedJobError where that job is no
+        longer stored, IdempotencyPendingError if the key is being stored at this moment, and
+        BusyError.
         """
         ...
 
@@ -113,7 +116,10 @@ class JobUpkeep(Protocol):
         ...
 
     def remove(self, tenant: str, job_id: str) -> None:
-        """Forget a job with its events and its idempotency key; forgetting none changes nothing."""
+        """Forget a job with its events; forgetting none changes nothing.
+
+        That its idempotency key was used stays known for the key's 24 hours.
+        """
         ...
 
 
@@ -156,8 +162,8 @@ class Outputs(Protocol):
         """Store a file of these pieces: there whole once this returns, and not at all before.
 
         Pulls as the store takes, and holds at most 16 MiB. Replaces what stood there. Where
-        `pieces` raise, nothing stays. Raises BusyError, and PermanentError where the store has no
-        room.
+        `pieces` raise, nothing stays. Raises BusyError, and InsufficientStorageError where the
+        store has no room.
         """
         ...
 
@@ -181,6 +187,17 @@ class Outputs(Protocol):
         """Give a URL that opens a stored file, with ranges, to whoever has it, for `seconds`.
 
         None where files have no place of their own that a client could reach.
+        """
+        ...
+
+
+class Drafts(Protocol):
+    """Results that have no manifest yet."""
+
+    def draft(self, tenant: str, manifest: Manifest) -> Dataset:
+        """Give the dataset that this manifest will make; its parts are stored, it is not.
+
+        Raises DatasetDamagedError if a part isn't there as the manifest says, and BusyError.
         """
         ...
 

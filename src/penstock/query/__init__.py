@@ -3,6 +3,7 @@
 from penstock.query.controls import CONTROLS, Control
 from penstock.query.cursor import CursorCodec
 from penstock.query.delivery import claim_of, version_of
+from penstock.query.keys import refuse_all_but_signature
 from penstock.query.operators import column_operators
 from penstock.query.pairs import pairs_of
 from penstock.query.parse import QueryLimits, parse
@@ -16,5 +17,6 @@ __all__ = [
     "column_operators",
     "pairs_of",
     "parse",
+    "refuse_all_but_signature",
     "version_of",
 ]

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from penstock.errors import BadValueError, QueryError
 from penstock.model.query import Delivery, SignatureClaim
 from penstock.query.controls import CONTROLS, switch
-from penstock.query.keys import control_of
+from penstock.query.keys import SIGNATURE, control_of
 
 MOST_FILE_NAME_CHARACTERS = 200
 
 _FILE_NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_ .-]+")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _SECONDS = re.compile(r"0|[1-9][0-9]{0,11}")
-_CLAIM = ("_expires", "_kid", "_sig")
 
 
 def delivery_of(controls: Mapping[str, str], format_name: str) -> Delivery:
@@ -38,13 +37,13 @@ def claim_of(pairs: Sequence[tuple[str, str]]) -> SignatureClaim | None:
 
     Raises BadValueError, RepeatedParameterError, and QueryError where a part of it is missing.
     """
-    given = {name: control_of(pairs, name) for name in _CLAIM}
-    missing = [name for name in _CLAIM if given[name] is None]
-    if len(missing) == len(_CLAIM):
+    given = {name: control_of(pairs, name) for name in SIGNATURE}
+    missing = [name for name in SIGNATURE if given[name] is None]
+    if len(missing) == len(SIGNATURE):
         return None
     if missing:
         raise QueryError(
-            f"A signed URL holds {', '.join(_CLAIM)}, and {missing[0]} is missing: "
+            f"A signed URL holds {', '.join(SIGNATURE)}, and {missing[0]} is missing: "
             "copy the whole URL.",
             parameter=missing[0],
         )

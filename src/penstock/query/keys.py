@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.errors import (
+    SHOWN_CHARACTERS,
     BadValueError,
     RepeatedParameterError,
     TooManyFiltersError,
@@ -13,6 +14,9 @@ from penstock.model.dataset import Column, Dataset
 from penstock.query.controls import CONTROLS
 from penstock.query.near import near
 from penstock.query.operators import OPERATORS, Operator, column_operators
+
+SIGNATURE = ("_expires", "_kid", "_sig")
+"""The controls that make a signed URL, together."""
 
 _IGNORED = frozenset({"fbclid", "gclid"})
 _IGNORED_PREFIX = "utm_"
@@ -59,6 +63,19 @@ def sort_out(pairs: Iterable[tuple[str, str]], dataset: Dataset, *, most_filters
     return Asked(controls=controls, filters=tuple(filters))
 
 
+def refuse_all_but_signature(pairs: Iterable[tuple[str, str]]) -> None:
+    """Return if a URL holds nothing but a signature, or what advertisers append.
+
+    Raises UnknownParameterError: what such a path answers with depends on no parameter.
+    """
+    for key, _ in pairs:
+        if key not in SIGNATURE and not _is_ignored(key):
+            shown = key[:SHOWN_CHARACTERS]
+            raise UnknownParameterError(
+                shown, detail=f"“{shown}” is no parameter here: this path takes none."
+            )
+
+
 def resolve(key: str, dataset: Dataset) -> FilterKey | str | None:
     """Give what a key is: a filter, a control's name, or None where it is to be ignored.
 
@@ -77,7 +94,7 @@ def resolve(key: str, dataset: Dataset) -> FilterKey | str | None:
     if divided and name in dataset.by_name:
         column = dataset.by_name[name]
         return FilterKey(written=key, column=column, operator=_fitting(key, column, operator))
-    if key in _IGNORED or key.startswith(_IGNORED_PREFIX):
+    if _is_ignored(key):
         return None
     raise UnknownParameterError(
         key, did_you_mean=_meant(key, dataset), detail=_detail(key, dataset)
@@ -145,3 +162,7 @@ def _meant(key: str, dataset: Dataset) -> list[str]:
             return found
     columns = [f"{name}__exact" if name.startswith("_") else name for name in dataset.by_name]
     return near(key, [*columns, *CONTROLS])
+
+
+def _is_ignored(key: str) -> bool:
+    return key in _IGNORED or key.startswith(_IGNORED_PREFIX)

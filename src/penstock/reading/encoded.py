@@ -1,8 +1,7 @@
 """Encoded reads: a slice of a dataset as the bytes of a format."""
 
-import hashlib
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -16,25 +15,9 @@ from penstock.reading.engine import Allowance
 from penstock.reading.even import even
 from penstock.reading.scan import Batch, Pace, Reader, scan
 from penstock.reading.sql import TextTypes
+from penstock.reading.tally import Tally
 
 _FIRST_ROWS = 512
-
-
-@dataclass(slots=True)
-class Tally:
-    """What has gone by: rows, and bytes with their SHA-256."""
-
-    rows: int = 0
-    size_bytes: int = 0
-    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-
-    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass pieces on and count them."""
-        for piece in pieces:
-            self.size_bytes += len(piece)
-            self.sha256.update(piece)
-            yield piece
-            del piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

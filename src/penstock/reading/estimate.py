@@ -9,9 +9,10 @@ from penstock.model.format import Format, Style
 from penstock.model.slice import Page, Slice
 from penstock.reading.beginning import Beginning
 from penstock.reading.counting import count_rows, page_rows
-from penstock.reading.encoded import Caps, Tally, encode_batches, text_types
+from penstock.reading.encoded import Caps, encode_batches, text_types
 from penstock.reading.engine import Allowance
 from penstock.reading.scan import Batch, Reader, scan
+from penstock.reading.tally import Tally
 
 _SAMPLE_ROWS = 1000
 _COUNT_SECONDS = 0.2

@@ -11,6 +11,7 @@ from penstock.model.job import is_job_id
 
 EXPORTS = "exports"
 
+_TOKEN = re.compile(r"^file-[0-9]+")
 _FILE = re.compile(r"file-[A-Za-z0-9_-]{1,100}\.[a-z0-9]{1,16}")
 
 
@@ -23,6 +24,11 @@ def result_name(job_id: str) -> str:
     if not is_job_id(job_id):
         raise UnknownDatasetError(name)
     return name
+
+
+def shown_name(name: str) -> str:
+    """Name a file beside a result's parts as its URL does: without the token of its attempt."""
+    return _TOKEN.sub("file", name)
 
 
 def is_result_file(name: str) -> bool:

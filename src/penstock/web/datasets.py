@@ -7,15 +7,16 @@ from dataclasses import asdict, replace
 from penstock import formats
 from penstock.errors import UnknownReceiptError
 from penstock.model.dataset import Dataset, DatasetEntry
-from penstock.query import column_operators, pairs_of
+from penstock.query import column_operators, pairs_of, refuse_all_but_signature
 from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import weigh
+from penstock.reading.exported import EXPORTS
 from penstock.reading.stats import column_stats
 from penstock.web.answers import Answer, cache_control, public_headers
 from penstock.web.asked import Asked, is_signed, open_dataset, open_download
 from penstock.web.conditional import entity_tag, is_held
-from penstock.web.identity import Asker
+from penstock.web.identity import Asker, owns
 from penstock.web.resources import Resources
 
 
@@ -145,13 +146,17 @@ def count(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer
 def receipt(resources: Resources, asker: Asker, receipt_id: str) -> Answer:
     """Answer `/-/receipts/{id}`; the receipt of a private dataset is one for its readers alone.
 
+    That of an export's result is for its user and for admins.
+
     Raises UnknownReceiptError.
     """
     found = resources.ports.receipts.get(asker.tenant.id, receipt_id)
-    if found.private and not asker.may_see_private:
+    is_result = found.dataset.startswith(f"{EXPORTS}/")
+    may_see = owns(asker, found.owner) if is_result else asker.may_see_private
+    if found.private and not may_see:
         raise UnknownReceiptError
     described = asdict(found)
-    del described["tenant"]
+    del described["tenant"], described["owner"]
     for name in ("started", "ended"):
         moment = described[name]
         described[name] = None if moment is None else moment.isoformat()
@@ -160,10 +165,10 @@ def receipt(resources: Resources, asker: Asker, receipt_id: str) -> Answer:
 
 
 def _opened(resources: Resources, asked: Asked) -> Dataset:
-    """Open the dataset; of the query, only a signature counts."""
-    signed = b"_sig=" in asked.query_string and is_signed(
-        resources, asked, pairs_of(asked.query_string)
-    )
+    """Open the dataset; the query may hold a signature, and nothing else."""
+    pairs = pairs_of(asked.query_string)
+    refuse_all_but_signature(pairs)
+    signed = is_signed(resources, asked, pairs)
     return open_dataset(resources, asked, signed=signed)
 
 

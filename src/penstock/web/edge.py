@@ -11,6 +11,7 @@ from starlette.types import Scope
 _TENANT_HOST = b"x-tenant-host"
 _TAKES_ZSTD = b"x-accept-zstd"
 _VIEWER_ADDRESS = b"cloudfront-viewer-address"
+_VIEWER_SCHEME = b"x-forwarded-proto"
 _SAID_BY_EDGE = frozenset({_TENANT_HOST, _TAKES_ZSTD, _VIEWER_ADDRESS})
 _PORT = re.compile(r"[0-9]{1,5}")
 
@@ -19,7 +20,8 @@ def believed(scope: Scope, *, trusted: bool) -> Scope:
     """Give a request as its client made it, if the edge's headers are trusted; else without them.
 
     `x-tenant-host` becomes the Host (none without it), `x-accept-zstd: 1` adds to Accept-Encoding,
-    and the address in `cloudfront-viewer-address` becomes the client's.
+    and the address in `cloudfront-viewer-address` becomes the client's. `x-forwarded-proto: https`
+    tells that the client asked by https, whatever the edge asks by.
     """
     headers: list[tuple[bytes, bytes]] = [(name, value) for name, value in scope["headers"]]
     said = [pair for pair in headers if pair[0] in _SAID_BY_EDGE]
@@ -35,6 +37,8 @@ def believed(scope: Scope, *, trusted: bool) -> Scope:
         kept = [pair for pair in kept if pair[0] != b"accept-encoding"]
         kept.append((b"accept-encoding", b", ".join([*taken, b"zstd"])))
     seen = {**scope, "headers": [*hosts, *kept]}
+    if scope["type"] == "http" and (_VIEWER_SCHEME, b"https") in kept:
+        seen["scheme"] = "https"
     addresses = [value for name, value in said if name == _VIEWER_ADDRESS]
     if len(addresses) == 1:
         seen["client"] = _client(addresses[0].decode("latin-1"))

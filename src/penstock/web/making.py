@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from penstock.errors import DatasetChangedError
 from penstock.reading.ahead import ahead
 from penstock.reading.beginning import Beginning, beginning_of
-from penstock.reading.encoded import Caps, Tally, encode_batches, encoded, text_types
+from penstock.reading.encoded import Caps, encode_batches, encoded, text_types
 from penstock.reading.engine import Allowance
 from penstock.reading.scan import Batch, Pace, Reader
+from penstock.reading.tally import Tally
 from penstock.web.asked import Opened
 from penstock.web.coding import Coding, coded
 from penstock.web.paging import HeldPage

@@ -34,6 +34,7 @@ STATUSES: Mapping[type[PenstockError], int] = {
     errors.DatasetChangedError: 503,
     errors.DatasetDamagedError: 500,
     errors.ScanCancelledError: 503,
+    errors.InsufficientStorageError: 507,
 }
 """The status of an error is that of its nearest class here."""
 
@@ -54,6 +55,7 @@ TITLES = {
     429: "Too many requests",
     500: "The service failed",
     503: "Busy",
+    507: "No room is left",
 }
 
 _CHANGED_RETRY_SECONDS = 1

@@ -127,6 +127,7 @@ def open_receipt(
         version=shown.dataset.version,
         # A signed URL opens its receipts as well: whoever has one has the id from its answer.
         private=shown.dataset.private and shown.query.claim is None,
+        owner=shown.dataset.owner,
         etag=shown.etag,
         format=shown.written.extension,
         coding=shown.coding,

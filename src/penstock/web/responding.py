@@ -25,6 +25,11 @@ def dataset_name(request: Request) -> str | None:
     return f"{EXPORTS}/{job_id}" if job_id else request.path_params.get("dataset")
 
 
+def origin_of(request: Request) -> str:
+    """Give what a request was asked under (`https://data.acme.example`), as its client knows it."""
+    return f"{request.url.scheme}://{request.headers['host']}"
+
+
 def note_what(request: Request) -> None:
     """Note which dataset and format were asked for; all results of exports count as one dataset."""
     account = account_of(request.scope)

@@ -23,7 +23,14 @@ from penstock.web.front import asker_of
 from penstock.web.offers import offer_export
 from penstock.web.problems import problem_answer
 from penstock.web.resources import Resources
-from penstock.web.responding import Answering, Sent, asked_of, dataset_name, note_what
+from penstock.web.responding import (
+    Answering,
+    Sent,
+    asked_of,
+    dataset_name,
+    note_what,
+    origin_of,
+)
 
 _READ = ["GET", "HEAD"]
 
@@ -44,7 +51,7 @@ def _add_metadata(app: Starlette, resources: Resources) -> None:
         asker = asker_of(request)
         if not pages.wants_html(request.headers.get("accept")):
             return await answering(request, lambda _: datasets.home(resources, asker))
-        origin = f"{request.url.scheme}://{request.headers['host']}"
+        origin = origin_of(request)
         return await answering(request, lambda _: pages.home(resources, asker, origin=origin))
 
     async def list_datasets(request: Request) -> Response:

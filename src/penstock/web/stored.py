@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from penstock.errors import ResponseTooLargeError
-from penstock.reading.encoded import Caps, Tally
+from penstock.reading.encoded import Caps
 from penstock.reading.engine import Allowance
 from penstock.reading.scan import Pace
+from penstock.reading.tally import Tally
 from penstock.web.answers import Answer, Streamed
 from penstock.web.asked import Asked
 from penstock.web.conditional import range_still_fits

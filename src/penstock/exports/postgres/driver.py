@@ -6,12 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcStatement, Error
+from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_postgresql import ConnectionOptions, StatementOptions
 from adbc_driver_postgresql import connect as open_database
 
 DriverError = Error
-"""What the driver raises before the first row, with `sqlstate` where the server told one; while
-rows are read, it is pyarrow that raises, with text alone."""
+"""What the driver raises, also while rows are read, with `sqlstate` where the server told one."""
 
 BATCH_BYTES = 1 << 20
 """About what is gathered before a batch is given; the driver's own default is 16 MiB."""
@@ -40,7 +40,7 @@ class ReadConnection:
         """Read the rows of a SELECT by COPY, in batches of about BATCH_BYTES.
 
         Left in the middle, the query goes on in the server until it is cancelled. Raises
-        DriverError; reading then raises what pyarrow raises.
+        DriverError, and so does reading; where pyarrow can't take what came, it raises its own.
         """
         with closing(AdbcStatement(self._connection)) as statement:
             statement.set_options(
@@ -48,7 +48,9 @@ class ReadConnection:
             )
             statement.set_sql_query(select)
             stream, _ = statement.execute_query()
-            with pa.RecordBatchReader.from_stream(stream) as reader:
+            # The DB-API's own reader: pyarrow's would lose the code of an error among the rows.
+            reader = AdbcRecordBatchReader._import_from_c(stream.address)  # noqa: SLF001 - there is no other way to make one
+            with closing(reader):
                 yield reader
 
     def is_connected(self) -> bool:

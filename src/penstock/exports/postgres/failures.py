@@ -13,10 +13,19 @@ _PERMANENT = {
 }
 """Codes of PostgreSQL (its manual, appendix A) with a word of their own."""
 
+_FUNCTION = "A function in the database refuses or fails at what this export reads."
+
 _PERMANENT_CLASSES = {
     "22": "A value in the database can't be read as this export wants it.",
     "42": "The database doesn't understand this export's query.",
     "0A": "The database doesn't support what this export's query needs.",
+    "23": "A rule of the database doesn't let this export's query pass.",
+    "2F": _FUNCTION,
+    "38": _FUNCTION,
+    "39": _FUNCTION,
+    "44": "A view of the database doesn't let this export's query pass.",
+    "54": "This export's query is too large or too complex for the database.",
+    "P0": _FUNCTION,
     "21": "The database gives more rows than this export's query may have in one place.",
 }
 
@@ -74,10 +83,7 @@ def of_snapshot(error: Exception) -> JobError:
 
 
 def ended() -> RecoverableError:
-    """Give the error of a read that the server ended for a reason that the driver doesn't tell.
-
-    It may have taken too long, or a row of it can't be computed: tried again, either shows.
-    """
+    """Give the error of a read that ended for a reason that nobody tells, while connected."""
     return RecoverableError("The database ended the query before all of its rows were read.")
 
 

@@ -194,6 +194,16 @@ class Snapshot:
         whole = f"SELECT {select} FROM (\n{text}\n) AS q" + (f" ORDER BY {order}" if order else "")
         yield from self._reader.stream(given, whole, name=self.name, cancelled=cancelled)
 
+    def look(self) -> None:
+        """Return if the snapshot is still held, which is a use of it, too.
+
+        Raises RecoverableError if it was lost.
+        """
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise failures.of_snapshot(error) from error
+
     def schema(self, query: TableQuery) -> pa.Schema:
         """Give the schema of the batches of `read`, without a row read. Raises as `read`."""
         return pa.schema([(column.name, column.type) for column in self._described(query)[1]])

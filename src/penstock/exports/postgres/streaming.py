@@ -133,11 +133,9 @@ class Stream:
     def _translated(self, error: Exception) -> BaseException:
         if isinstance(error, PenstockError):
             return error
-        if isinstance(error, DriverError):
+        if isinstance(error, DriverError) and error.sqlstate:
             said: PenstockError = failures.of_statement(error)
         else:
-            # In the middle of a COPY the driver tells no code, only text in the server's language,
-            # and that as any of pyarrow's errors.
             said = failures.ended() if self._connection.is_connected() else failures.lost()
         said.__cause__ = error
         return said

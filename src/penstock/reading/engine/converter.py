@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from penstock.errors import PenstockError, SetupError
+from penstock.reading.dataset_files import write_parquet
 from penstock.reading.engine.convert_dialect import Dialect, read_dialect
 from penstock.reading.engine.convert_faults import (
     LONGEST_RECORD_BYTES,
@@ -26,7 +27,6 @@ from penstock.reading.engine.convert_faults import (
 from penstock.reading.engine.convert_task import Outcome, Task
 from penstock.reading.engine.convert_text import utf8_text
 from penstock.reading.engine.convert_types import Guess, narrowed, settled, typed
-from penstock.reading.engine.dataset_files import write_parquet
 
 _BLOCKS = (1 << 20, 8 << 20, LONGEST_RECORD_BYTES, 2 * LONGEST_RECORD_BYTES)
 """Sizes to read in: a record must fit into a block, and memory grows with it."""

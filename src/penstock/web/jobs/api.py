@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from penstock.ports import Feed, JobPorts, Tickets
+from penstock.ports import Feed, JobPorts, Signals, Tickets
+from penstock.signals.silent import SILENT
 
 SOCKETS_URL = "/v1/events"
 
@@ -11,8 +12,8 @@ SOCKETS_URL = "/v1/events"
 class JobsApi:
     """The ports of jobs, the tickets of sockets, and where sockets are opened.
 
-    With a `feed`, this process serves sockets at `/v1/events`; without one they are served
-    elsewhere, at `sockets_url`.
+    With a `feed`, this process serves sockets at `/v1/events`, and `signals` have it look there
+    before its time; without one they are served elsewhere, at `sockets_url`.
     """
 
     ports: JobPorts
@@ -20,3 +21,4 @@ class JobsApi:
     feed: Feed | None = None
     sockets_url: str = SOCKETS_URL
     sockets_a_user: int = 10
+    signals: Signals = SILENT

@@ -24,7 +24,7 @@ _MAYBE_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
 _SEQ: Schema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _ALWAYS = (400, 401, 414, 429, 500, 503)
 _NEEDS_KEY: Path = {"security": [{"key": []}]}
-_STATUSES = (405, 409, 415, 422)
+_STATUSES = (405, 409, 415, 422, 507)
 """Statuses of problems that no download comes to."""
 
 
@@ -82,6 +82,7 @@ def _paths(types: Sequence[ExportType]) -> dict[str, Path]:
                 {"204": {"description": "There is nothing left of it."}},
                 404,
                 409,
+                507,
             )
         },
         "/v1/jobs/{id}/events": one
@@ -109,6 +110,7 @@ def _paths(types: Sequence[ExportType]) -> dict[str, Path]:
                 {"202": json_response("The job as it is then.", job)},
                 404,
                 409,
+                507,
             )
         },
         "/v1/events/tickets": {

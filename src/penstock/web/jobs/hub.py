@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from penstock.errors import BusyError
 from penstock.model.event import JobEvent, event_of
 from penstock.model.job import Job
-from penstock.ports import Feed, JobEvents, JobUpkeep, Listener
+from penstock.ports import Feed, Hint, JobEvents, JobUpkeep, Listener, Signals
+from penstock.signals.silent import SILENT
 from penstock.web.account import where
 from penstock.web.jobs.listening import may_hear_of
 from penstock.web.jobs.mailbox import Mailbox
 from penstock.web.jobs.requests import BEFORE_ALL
 
 _LOOK_SECONDS = 0.1
+_REST_SECONDS = 0.02
+"""The shortest time between two looks, however many hints come."""
 _BUSY_SECONDS = 1.0
 _CHANGES_AT_ONCE = 500
 _MOST_KNOWN = 20_000
@@ -97,13 +100,24 @@ class Hub:
     """Looks for changed jobs while anybody listens, and tells each listener of its own ones.
 
     What is stored after `join` has returned reaches the member's mailbox, in order for each job;
-    or the mailbox is lost, so that its client comes back and replays. For one event loop.
+    or the mailbox is lost, so that its client comes back and replays. A hint of `signals` has it
+    look before its time. For one event loop.
     """
 
-    def __init__(self, feed: Feed, events: JobEvents, upkeep: JobUpkeep) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        events: JobEvents,
+        upkeep: JobUpkeep,
+        signals: Signals = SILENT,
+        *,
+        look_seconds: float = _LOOK_SECONDS,
+    ) -> None:
         self._feed = feed
         self._events = events
         self._upkeep = upkeep
+        self._signals = signals
+        self._look_seconds = look_seconds
         self._members: set[Member] = set()
         self._woken = asyncio.Event()
         self._joining = asyncio.Lock()
@@ -137,11 +151,23 @@ class Hub:
 
     def wake(self) -> None:
         """Look at once, since somebody says that there is news; from any thread."""
-        self._loop.call_soon_threadsafe(self._woken.set)
+        if not self._woken.is_set():
+            # Whoever says so may not know yet that the service has ended, and its loop with it.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._woken.set)
+
+    def _hear(self, _hint: Hint | None) -> None:
+        self.wake()
 
     async def _run(self, news: News) -> None:
+        with self._signals.hearing("watchers", self._hear):
+            await self._look_on(news)
+
+    async def _look_on(self, news: News) -> None:
         while True:
-            wait = _LOOK_SECONDS
+            # First of all: what is said while a look is under way is looked at by another one.
+            self._woken.clear()
+            rest = _REST_SECONDS
             try:
                 found, is_all = await asyncio.to_thread(news.look, list(self._members))
                 for job, events in found:
@@ -149,15 +175,15 @@ class Hub:
                 if not is_all:
                     continue
             except BusyError:
-                wait = _BUSY_SECONDS
+                rest = _BUSY_SECONDS
             except Exception as error:  # noqa: BLE001 - logged; clients come back and replay
                 _log.error("the look-out for jobs failed: %s", where(error))
                 for member in self._members:
                     member.mailbox.lose()
                 return
-            self._woken.clear()
+            await asyncio.sleep(rest)
             with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(self._look_seconds - rest):
                     await self._woken.wait()
 
     def _tell(self, job: Job, events: Sequence[JobEvent]) -> None:

@@ -8,9 +8,9 @@ from penstock import formats
 from penstock.errors import NotReadyError, ResultGoneError, UnknownDatasetError, UnknownJobError
 from penstock.model.job import Artifact, Job
 from penstock.model.signature import sign_url
-from penstock.query import pairs_of
+from penstock.query import pairs_of, refuse_all_but_signature
 from penstock.reading.engine import Allowance
-from penstock.reading.exported import is_result_file
+from penstock.reading.exported import is_result_file, shown_name
 from penstock.reading.scan import Pace
 from penstock.web.answers import Answer, Streamed
 from penstock.web.asked import Asked, is_signed
@@ -27,14 +27,14 @@ from penstock.web.resources import Resources
 LINK_SECONDS = 900
 """The longest that a URL of a result opens it."""
 
-_TOKEN = re.compile(r"^file-[0-9]+")
 _UNFIT = re.compile(r"[^A-Za-z0-9_ .-]+")
 
 
-def result(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> Answer:
+def result(resources: Resources, api: JobsApi, asker: Asker, job_id: str, *, origin: str) -> Answer:
     """Answer with signed URLs of a job's result: in every format, and of each file written.
 
-    Files are told by their format, or by name and format where there are several.
+    They are whole, below the `origin` that was asked (`https://data.acme.example`). Files are told
+    by their format, or by name and format where there are several.
 
     Raises UnknownJobError, NotReadyError, ResultGoneError and BusyError.
     """
@@ -51,6 +51,7 @@ def result(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> Ans
         raise ResultGoneError
     key = resources.ports.keys.signing_keys(job.tenant)[0]
     path = f"/{job.dataset}"
+    url = f"{origin}{path}"
     signature = sign_url(key, tenant=job.tenant, path=path, expires=ends)
     signed = f"_expires={ends}&_kid={key.id}&_sig={signature}"
     name = file_name(job)
@@ -63,7 +64,7 @@ def result(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> Ans
         "urls_end": ends,
         "kept_until": None if job.expires_at is None else job.expires_at.isoformat(),
         "downloads": {
-            each.extension: f"{path}.{each.extension}?_filename={quote(name)}&{signed}"
+            each.extension: f"{url}.{each.extension}?_filename={quote(name)}&{signed}"
             for each in formats.all_formats().values()
         },
         "files": {
@@ -74,14 +75,14 @@ def result(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> Ans
                     file_name=_called(name, shown),
                     seconds=ends - now,
                 )
-                or f"{path}/-/{shown}?{signed}",
+                or f"{url}/-/{shown}?{signed}",
                 "rows": each.rows,
                 "bytes": each.bytes,
                 "sha256": each.sha256,
             }
             for shown, each in _files(job).items()
         },
-        "schema": f"{path}/-/schema.json?{signed}",
+        "schema": f"{url}/-/schema.json?{signed}",
     }
     return as_json(described)
 
@@ -94,6 +95,10 @@ def file_name(job: Job) -> str:
     names = [job.params.get("file_name"), job.params.get("dataset")]
     given = next((name for name in names if isinstance(name, str) and name), None)
     name = given if job.type == SLICE_TYPE and given is not None else job.type
+    stem, _, extension = name.rpartition(".")
+    if stem and extension.lower() in formats.all_formats():
+        # It is downloaded in any format, each with its own extension.
+        name = stem
     return _UNFIT.sub("-", name)[:100]
 
 
@@ -104,11 +109,13 @@ def stored_file(
 
     Where a job wrote several in one format, each has a name: `file-{name}.{format}`.
 
-    Raises UnknownDatasetError, UnknownFormatError, BadSignatureError, RangeNotSatisfiableError and
-    BusyError.
+    Raises UnknownDatasetError, UnknownFormatError, UnknownParameterError for whatever is more than
+    a signature, BadSignatureError, RangeNotSatisfiableError and BusyError.
     """
     written = formats.named(asked.extension)
-    signed = is_signed(resources, asked, pairs_of(asked.query_string))
+    pairs = pairs_of(asked.query_string)
+    refuse_all_but_signature(pairs)
+    signed = is_signed(resources, asked, pairs)
     job_id = asked.job_id or ""
     try:
         job = api.ports.store.get(asked.tenant, job_id)
@@ -160,9 +167,7 @@ def stored_file(
 
 def _files(job: Job) -> dict[str, Artifact]:
     """Give the files beside a result's parts, by their names without the attempt's token."""
-    return {
-        _TOKEN.sub("file", each.part): each for each in job.artifacts if is_result_file(each.part)
-    }
+    return {shown_name(each.part): each for each in job.artifacts if is_result_file(each.part)}
 
 
 def _called(name: str, shown: str) -> str:

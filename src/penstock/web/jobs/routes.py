@@ -25,7 +25,7 @@ from penstock.web.jobs.results import result, stored_file
 from penstock.web.jobs.sockets import new_ticket
 from penstock.web.jobs.visitors import Turns
 from penstock.web.resources import Resources
-from penstock.web.responding import Answering, Sent, asked_of
+from penstock.web.responding import Answering, Sent, asked_of, origin_of
 
 _AT_ONCE = 32
 
@@ -90,7 +90,10 @@ def _add_jobs(app: Starlette, resources: Resources, api: JobsApi) -> None:
         )
 
     async def results(request: Request) -> Response:
-        return await working(lambda: result(resources, api, asker_of(request), _id(request)))
+        origin = origin_of(request)
+        return await working(
+            lambda: result(resources, api, asker_of(request), _id(request), origin=origin)
+        )
 
     async def cancel(request: Request) -> Response:
         return await working(lambda: calls.cancel(resources, api, asker_of(request), _id(request)))

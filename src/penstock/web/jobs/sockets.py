@@ -68,7 +68,8 @@ class Sockets:
         ticket, after = socket_parameters(socket.scope["query_string"])
         listener = await self._listener(ticket, socket.scope["penstock.tenant"])
         if self._hub is None:
-            self._hub = Hub(self._feed, self._api.ports.events, self._api.ports.upkeep)
+            ports = self._api.ports
+            self._hub = Hub(self._feed, ports.events, ports.upkeep, self._api.signals)
         hub = self._hub
         most = self._api.sockets_a_user
         if hub.count(listener.tenant, listener.user) >= most:
@@ -81,11 +82,6 @@ class Sockets:
             await _serve(socket, member, found)
         finally:
             hub.leave(member)
-
-    def wake(self) -> None:
-        """Look for news at once, if anybody listens; from any thread."""
-        if self._hub is not None:
-            self._hub.wake()
 
     async def _listener(self, ticket: str, tenant: Tenant) -> Listener:
         listener = await asyncio.to_thread(self._api.tickets.take, digest_of(ticket))

@@ -1,0 +1,154 @@
+"""Reading one range of a large table, in a function that nobody waits for by itself."""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from penstock.errors import BusyError, JobCancelledError, UnknownJobError
+from penstock.exports.limits import ExportLimits
+from penstock.exports.place import Place
+from penstock.exports.range_answers import Answer, read_as_described
+from penstock.exports.ranges import MAX_LIST_BYTES
+from penstock.exports.readers import TenantReaders
+from penstock.model.job import SUCCESSFUL, WORKING, Job
+from penstock.ports import Databases, JobStore, Outputs
+
+Outcome = Literal["read", "failed", "left"]
+"""`left`: nobody wants the range any more, or its time was up."""
+
+_LOOK_SECONDS = 3.0
+"""How often a reader looks whether its attempt is still the job's."""
+_MARK_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeOrder:
+    """Which range of which attempt."""
+
+    tenant: str
+    job_id: str
+    token: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeReading:
+    """What all ranges that this environment reads share."""
+
+    store: JobStore
+    outputs: Outputs
+    databases: Databases
+    limits: ExportLimits
+
+    def one(self, order: RangeOrder, *, ends_at: float) -> tuple[Outcome, Answer | None]:
+        """Read a range; gives what came of it, and what was answered to whoever waits for it.
+
+        Raises BusyError where the jobs or the store can't be used.
+        """
+        job = self._wanted(order)
+        if job is None:
+            return "left", None
+        place = Place(
+            outputs=self.outputs,
+            tenant=job.tenant,
+            folder=job.folder,
+            token=order.token,
+            mark=f"-{secrets.token_hex(_MARK_BYTES)}",
+        )
+        listed = self.outputs.read(
+            job.tenant, f"{job.folder}/{place.ranges()}", max_bytes=MAX_LIST_BYTES
+        )
+        if listed is None:
+            return "left", None
+        try:
+            answer = self._read(order, place, json.loads(listed)[order.number], ends_at)
+            is_wanted = self._wanted(order) is not None
+        except JobCancelledError:
+            place.remove_own(keep=())
+            return "left", None
+        except BaseException:
+            place.remove_own(keep=())
+            raise
+        if not is_wanted:
+            place.remove_own(keep=())
+            return "left", None
+        return self._answered(order, place, answer), answer
+
+    def _read(
+        self, order: RangeOrder, place: Place, described: dict[str, Any], ends_at: float
+    ) -> Answer:
+        # Not kept for the next range: an environment that rests would hold connections.
+        with (
+            closing(TenantReaders(self.databases)) as readers,
+            self._watched(order) as is_left,
+        ):
+            return read_as_described(
+                readers,
+                place,
+                described,
+                limits=self.limits,
+                cancelled=lambda: is_left.is_set() or time.monotonic() >= ends_at,
+                told=lambda _rows, _bytes: None,
+            )
+
+    def _answered(self, order: RangeOrder, place: Place, answer: Answer) -> Outcome:
+        """Store an answer unless there is one; files that no answer names go.
+
+        Cancelling a job removes its files, and ends it behind that. So what is stored after a look
+        at the job may be stored too late: whoever stored it looks once more. Where storing it
+        fails, it may be there all the same, and so its files stay.
+        """
+        said = json.dumps(answer, separators=(",", ":")).encode()
+        name = place.answer(order.number)
+        if not self.outputs.create(place.tenant, f"{place.folder}/{name}", said):
+            place.remove_own(keep=())
+        elif self._has_no_result(order):
+            place.remove_one(name)
+            place.remove_own(keep=())
+            return "left"
+        return "read" if "parts" in answer else "failed"
+
+    def _wanted(self, order: RangeOrder) -> Job | None:
+        """Give the job if this attempt is under way, None if it is not."""
+        try:
+            job = self.store.get(order.tenant, order.job_id)
+        except UnknownJobError:
+            return None
+        return job if job.fencing_token == order.token and job.state in WORKING else None
+
+    def _has_no_result(self, order: RangeOrder) -> bool:
+        """Whether the job has ended, or is gone, and no file of it may be of use."""
+        try:
+            job = self.store.get(order.tenant, order.job_id)
+        except UnknownJobError:
+            return True
+        except BusyError:
+            return False
+        return job.state == "CANCELLING" or (job.is_over and job.state not in SUCCESSFUL)
+
+    @contextmanager
+    def _watched(self, order: RangeOrder) -> Iterator[threading.Event]:
+        """Look now and then, while the body runs, whether the range is wanted; sets the event."""
+        is_left, is_over = threading.Event(), threading.Event()
+
+        def look() -> None:
+            while not is_over.wait(_LOOK_SECONDS):
+                try:
+                    if self._wanted(order) is None:
+                        is_left.set()
+                        return
+                except BusyError:
+                    continue
+
+        watch = threading.Thread(target=look, name="range-watch", daemon=True)
+        watch.start()
+        try:
+            yield is_left
+        finally:
+            is_over.set()
+            watch.join()
