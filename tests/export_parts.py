@@ -14,8 +14,9 @@ from tests.job_parts import START, JobHouse, job_house
 from tests.reading_parts import reader_over
 
 from penstock.exports.check import Asking, check
+from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
-from penstock.exports.sources import ExportLimits, ExportSources
+from penstock.exports.sources import ExportSources
 from penstock.exports.work import export
 from penstock.jobs.run import Ran
 from penstock.jobs.submit import Submission, submit

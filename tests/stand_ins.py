@@ -7,7 +7,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,10 @@ def seaweed(folder: Path) -> Iterator[StandIn]:
 
     def is_up() -> None:
         s3 = server.client("s3")
-        s3.create_bucket(Bucket="is-it-up")
+        known = s3.exceptions
+        # Where it was started on what an earlier one left.
+        with suppress(known.BucketAlreadyExists, known.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket="is-it-up")
         s3.put_object(Bucket="is-it-up", Key="yes", Body=b"yes")
 
     with _running(command, folder / "seaweed.log", is_up):

@@ -17,14 +17,13 @@ from penstock.aws.exports import S3Exports
 from penstock.aws.outputs import S3Outputs
 from penstock.errors import DatasetDamagedError
 from penstock.exports.result import manifest_of
-from penstock.exports.sources import Drafts
 from penstock.local.exports import FileExports
 from penstock.local.outputs import FileOutputs
 from penstock.model.job import Artifact, Job
+from penstock.model.manifest import Manifest
 from penstock.model.slice import everything
-from penstock.ports import Outputs
+from penstock.ports import Drafts, Outputs
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.manifest import Manifest
 from penstock.reading.scan import Reader, scan
 from penstock.reading.sql import TextTypes
 

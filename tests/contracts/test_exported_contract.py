@@ -19,11 +19,11 @@ from penstock.errors import DatasetDamagedError, UnknownDatasetError
 from penstock.local.blobs import FileBlobs
 from penstock.local.exports import FileExports
 from penstock.model.job import new_job_id
+from penstock.model.manifest import Manifest, Part
 from penstock.model.slice import everything
 from penstock.ports import Blobs, Exported
 from penstock.reading.engine import Engine, ObjectStore
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.manifest import Manifest, Part
 from penstock.reading.scan import Reader, scan
 from penstock.reading.sql import TextTypes
 

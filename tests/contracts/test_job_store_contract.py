@@ -20,7 +20,12 @@ from tests.job_homes import (
 )
 from tests.moving_clock import START
 
-from penstock.errors import IdempotencyMismatchError, StaleJobError, UnknownJobError
+from penstock.errors import (
+    IdempotencyMismatchError,
+    RemovedJobError,
+    StaleJobError,
+    UnknownJobError,
+)
 from penstock.model.job import Artifact, Job, JobFault, Progress
 from penstock.ports import JobsWanted
 
@@ -298,13 +303,35 @@ def test_a_key_holds_where_a_clock_went_back(records: JobRecords) -> None:
     assert added(records, a_job(key="k", created=START - timedelta(hours=1))) == first
 
 
-def test_removing_a_job_frees_its_key_and_not_its_successors(records: JobRecords) -> None:
+def test_the_key_of_a_removed_job_makes_no_second_one_within_24_hours(
+    connect: OpenRecords,
+) -> None:
+    here, there = connect(), connect()
+    first = added(here, a_job(key="k"))
+    here.upkeep.remove("acme", first.id)
+    for again in (first, a_job(key="k"), a_job(key="k", created=START + DAY - MOMENT)):
+        with pytest.raises(RemovedJobError) as raised:
+            there.store.add(again, told(again))
+        assert raised.value.facts["job_id"] == first.id
+    with pytest.raises(IdempotencyMismatchError):
+        added(there, a_job(key="k", params={"other": 1}))
+    assert there.store.list("acme", ANY, limit=10) == []
+    # It is nobody else's, and no longer anybody's after a day.
+    others = [a_job(key="k", user="bob"), a_job(key="k", tenant="river"), a_job(key="l"), a_job()]
+    assert [added(there, job) for job in others] == others
+    after = a_job(key="k", params={"other": 1}, created=START + DAY)
+    assert added(there, after) == after
+
+
+def test_removing_a_job_leaves_its_keys_later_job_alone(records: JobRecords) -> None:
     first = added(records, a_job(key="k"))
+    second = added(records, a_job(key="k", params={}, created=START + DAY))
     records.upkeep.remove("acme", first.id)
-    second = added(records, a_job(key="k", params={}))
-    third = added(records, a_job(key="k", created=START + DAY))
+    assert added(records, a_job(key="k", params={}, created=START + DAY)) == second
     records.upkeep.remove("acme", second.id)
-    assert added(records, a_job(key="k", created=START + DAY)) == third
+    with pytest.raises(RemovedJobError) as raised:
+        added(records, a_job(key="k", params={}, created=START + 2 * DAY - MOMENT))
+    assert raised.value.facts["job_id"] == second.id
 
 
 def test_a_hundred_with_one_idempotency_key_at_once_make_one_job(connect: OpenRecords) -> None:

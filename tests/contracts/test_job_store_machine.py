@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, TypeAlias, cast
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests import long_runs
 from tests.job_homes import JobRecords, OpenRecords, a_job, told
 from tests.moving_clock import START
 
@@ -26,6 +27,7 @@ from penstock.errors import (
     IdempotencyMismatchError,
     JobStateError,
     PenstockError,
+    RemovedJobError,
     StaleJobError,
     UnknownJobError,
 )
@@ -41,6 +43,7 @@ from penstock.model.job import (
     JobState,
     Progress,
     first_seq,
+    new_job_id,
 )
 from penstock.ports import JobsWanted, Observation
 
@@ -77,6 +80,8 @@ class Model:
     """What is to be stored: jobs, the events of each, those to be published, and observations."""
 
     jobs: dict[Place, Job] = field(default_factory=dict)
+    used: list[Job] = field(default_factory=list)
+    """Every job that was ever stored under an idempotency key."""
     events: dict[Place, list[JobEvent]] = field(default_factory=dict)
     outbox: list[JobEvent] = field(default_factory=list)
     seen: dict[Place, Observation] = field(default_factory=dict)
@@ -84,7 +89,7 @@ class Model:
     def add(self, job: Job, event: JobEvent) -> Job:
         before = [
             other
-            for other in self.jobs.values()
+            for other in self.used
             if (other.tenant, other.user) == (job.tenant, job.user)
             and other.idempotency_key == job.idempotency_key is not None
             and job.created - other.created < DAY
@@ -93,8 +98,12 @@ class Model:
             then = max(before, key=lambda other: other.created)
             if (then.kind, then.type, then.params_hash) != (job.kind, job.type, job.params_hash):
                 raise IdempotencyMismatchError
-            return then
+            if place_of(then) not in self.jobs:
+                raise RemovedJobError(then.id)
+            return self.jobs[place_of(then)]
         self.jobs[place_of(job)] = job
+        if job.idempotency_key is not None:
+            self.used.append(job)
         self._tell(event)
         return job
 
@@ -143,6 +152,8 @@ class JobMachine(RuleBasedStateMachine):
         super().__init__()
         self.model = Model()
         self.now = START
+        # Keys outlive their jobs, and so one machine.
+        self.life = new_job_id()
 
     def ticked(self) -> datetime:
         self.now += timedelta(microseconds=1)
@@ -174,7 +185,8 @@ class JobMachine(RuleBasedStateMachine):
     )
     def add(self, view: int, tenant: str, user: str, key: str | None, year: int) -> Job:
         now = self.ticked()
-        job = a_job(tenant=tenant, user=user, key=key, params={"year": year}, created=now)
+        own = None if key is None else f"{key}-{self.life}"
+        job = a_job(tenant=tenant, user=user, key=own, params={"year": year}, created=now)
         event = told(job, at=now)
         store = self.connected[view].store
         given = self.same(
@@ -391,16 +403,24 @@ def test_jobs_are_as_their_model_whatever_comes(connect: OpenRecords, is_slow: b
 
 
 @pytest.mark.long
-def test_jobs_are_as_their_model_in_2000_runs(connect: OpenRecords, is_slow: bool) -> None:  # noqa: FBT001 - pytest passes by name
-    run(connect, examples=200 if is_slow else 2000)
+def test_jobs_are_as_their_model_in_2000_runs(
+    connect: OpenRecords,
+    is_slow: bool,  # noqa: FBT001 - pytest passes by name
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    account = long_runs.Account("state machine of jobs", long_runs.seed(), capfd)
+    examples = long_runs.amount("RUNS", usual=200 if is_slow else 2000)
+    run(connect, examples=examples, from_seed=account.seed)
+    account.figures |= {"store": "dynamo" if is_slow else "sqlite", "runs": examples}
+    account.tell()
 
 
-def run(connect: OpenRecords, *, examples: int) -> None:
+def run(connect: OpenRecords, *, examples: int, from_seed: int | None = None) -> None:
     class Connected(JobMachine):
         connected: ClassVar[list[JobRecords]] = [connect(), connect()]
 
     run_state_machine_as_test(
-        Connected,
+        Connected if from_seed is None else seed(from_seed)(Connected),
         settings=settings(
             max_examples=examples,
             stateful_step_count=30,

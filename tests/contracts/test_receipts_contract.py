@@ -93,6 +93,11 @@ def test_a_receipt_comes_back_with_all_its_facts(connect: Connect) -> None:
     ended = completed(started, size=10**12)
     here.put(ended)
     assert there.get("acme", started.id) == ended
+    owned = replace(
+        started, dataset="exports/01JD3B6Z8Y5V9TQ0RXK2N4M7PC", owner="ann", private=True
+    )
+    here.put(owned)
+    assert there.get("acme", owned.id) == owned
 
 
 @pytest.mark.parametrize("receipt_id", ["", "0" * 32, "%", "' OR 1=1 --", "\x00"])

@@ -80,7 +80,7 @@ class Jobs:
         **given: Any,
     ) -> httpx.Response:
         """Ask as the holder of a key, or without any, under a tenant's host."""
-        more = {"host": HOSTS[tenant], **(headers or {})}
+        more = {"host": f"{HOSTS[tenant]}:{self.client.base_url.port}", **(headers or {})}
         if key is not None:
             more["x-api-key"] = key
         return self.client.request(method, path, headers=more, **given)

@@ -6,7 +6,7 @@ Each can be given the faults that the checks of tests/aws are there to find.
 import http.client
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -135,7 +135,14 @@ class _Handler(BaseHTTPRequestHandler):
     flips_byte: int | None = None
     key: tuple[str, ...] = ()
     """What the answer is kept by."""
+    cache: dict[tuple[str, ...], _Kept]
+    """What it is kept in: the edge's cache at the time of the request."""
+    is_conditional = False
     protocol_version = "HTTP/1.1"
+
+    def parse_request(self) -> bool:
+        self.cache = self.small.cache
+        return super().parse_request()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's own name
         """Keep quiet."""
@@ -156,8 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(kept.status, [*kept.headers, *more], length=len(kept.body))
         self.wfile.write(kept.body)
 
-    def passed_on(self, headers: Mapping[str, str], *more: tuple[str, str]) -> _Kept | None:
-        """Ask the service, and send what it sends; gives the answer if it was whole."""
+    def passed_on(self, headers: Mapping[str, str], *more: tuple[str, str]) -> None:
+        """Ask the service, and send what it sends."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.small.service_port, timeout=_UPSTREAM_SECONDS
         )
@@ -166,13 +173,11 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in {**headers, "connection": "close"}.items():
                 connection.putheader(name, value)
             connection.endheaders()
-            return self._relayed(connection.getresponse(), more)
+            self._relayed(connection.getresponse(), more)
         finally:
             connection.close()
 
-    def _relayed(
-        self, answer: http.client.HTTPResponse, more: tuple[tuple[str, str], ...]
-    ) -> _Kept | None:
+    def _relayed(self, answer: http.client.HTTPResponse, more: tuple[tuple[str, str], ...]) -> None:
         faults = self.faults
         headers = [
             (name, value)
@@ -187,33 +192,52 @@ class _Handler(BaseHTTPRequestHandler):
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         has_body = answer.status not in (204, 304)
         self._head(answer.status, [*headers, *more], length=length if has_body else 0)
+        body, last, is_whole = self._poured(answer, is_chunked=length is None)
+        is_whole = is_whole and (length in (None, len(body)) or not has_body)
+        # Before the client has all of it: what it does next may depend on what is kept.
+        if is_whole:
+            self.keep(_Kept(answer.status, headers, body))
+        elif faults.keeps_parts:
+            kept = [pair for pair in headers if pair[0].lower() != "content-length"]
+            self.cache[self.key] = _Kept(answer.status, kept, body)
+        with suppress(OSError):
+            if last:
+                self._piece(last, is_chunked=length is None)
+            if not is_whole and not faults.ends_parts_cleanly:
+                if faults.hangs:
+                    self.wfile.flush()
+                    self.small.closing.wait()
+                self.close_connection = True
+                return
+            if length is None and has_body:
+                self.wfile.write(b"0\r\n\r\n")
+            return
+        self.close_connection = True
+
+    def _poured(
+        self, answer: http.client.HTTPResponse, *, is_chunked: bool
+    ) -> tuple[bytes, bytes, bool]:
+        """Send a body but for its last piece; give it, that piece, and whether it came whole."""
+        cut_after = self.faults.cut_after
         body = bytearray()
-        is_whole = False
+        last = b""
         try:
             while piece := answer.read1(_PIECE_BYTES):
-                if faults.cut_after is not None:
-                    piece = piece[: faults.cut_after - len(body)]
+                if last:
+                    self._piece(last, is_chunked=is_chunked)
+                if cut_after is not None:
+                    piece = piece[: cut_after - len(body)]
                 body += piece
-                spoilt = self._spoilt(piece, before=len(body) - len(piece))
-                self._piece(spoilt, is_chunked=length is None)
-                if len(body) == faults.cut_after:
-                    break
-            else:
-                is_whole = length is None or length == len(body) or not has_body
+                last = self._spoilt(piece, before=len(body) - len(piece))
+                if len(body) == cut_after:
+                    return bytes(body), last, False
         except (http.client.HTTPException, OSError):
             self.close_connection = True
-        if faults.keeps_parts and not is_whole:
-            kept = [pair for pair in headers if pair[0].lower() != "content-length"]
-            self.small.cache[self.key] = _Kept(answer.status, kept, bytes(body))
-        if not is_whole and not faults.ends_parts_cleanly:
-            if faults.hangs:
-                self.wfile.flush()
-                self.small.closing.wait()
-            self.close_connection = True
-            return None
-        if length is None and has_body:
-            self.wfile.write(b"0\r\n\r\n")
-        return _Kept(answer.status, headers, bytes(body)) if is_whole else None
+            return bytes(body), last, False
+        return bytes(body), last, True
+
+    def keep(self, whole: _Kept) -> None:
+        """Keep an answer that is whole, where there is a cache."""
 
     def _spoilt(self, piece: bytes, *, before: int) -> bytes:
         if self.flips_byte is None or not before <= self.flips_byte < before + len(piece):
@@ -256,10 +280,10 @@ class _EdgeHandler(_Handler):
             else "".join(on.get(name, "-") for name in ("accept-encoding", "x-accept-zstd"))
         )
         self.key = (self.path, coding, "" if faults.mixes_keys else sent.get("x-api-key", ""))
-        conditional = [name for name in ("range", "if-none-match") if name in sent]
-        kept = None if conditional else self.small.cache.get(self.key)
+        self.is_conditional = "range" in sent or "if-none-match" in sent
+        kept = None if self.is_conditional else self.cache.get(self.key)
         if kept is None and self.faults.keeps_parts and "range" in sent:
-            kept = self._cut_from(self.small.cache.get(self.key))
+            kept = self._cut_from(self.cache.get(self.key))
         said = "Miss from cloudfront" if kept is None else "Hit from cloudfront"
         more = [] if faults.is_no_edge else [("x-cache", said)]
         if kept is not None:
@@ -268,9 +292,11 @@ class _EdgeHandler(_Handler):
         self.flips_byte = faults.flips_byte
         if faults.spoils_each and turn % faults.spoils_each == 0:
             self.flips_byte = 3
-        whole = self.passed_on(on, *more)
-        if whole is not None and whole.status == _OK and not conditional and self._may_keep(whole):
-            self.small.cache[self.key] = whole
+        self.passed_on(on, *more)
+
+    def keep(self, whole: _Kept) -> None:
+        if whole.status == _OK and not self.is_conditional and self._may_keep(whole):
+            self.cache[self.key] = whole
 
     def _as_sent_on(self, sent: dict[str, str]) -> dict[str, str]:
         faults = self.faults

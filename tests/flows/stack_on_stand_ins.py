@@ -28,6 +28,7 @@ from penstock.model.tenant import Tenant
 
 HOST = "data.acme.example"
 ORIGIN_SECRET = "the-secret-of-this-example"
+RANGES_MACHINE = "arn:aws:states:eu-west-2:123456789012:stateMachine:example-ranges"
 SOCKETS_ENDPOINT = "https://s0ck3t5.execute-api.eu-west-2.amazonaws.com/live"
 SOCKETS_URL = "wss://s0ck3t5.execute-api.eu-west-2.amazonaws.com/live"
 
@@ -78,6 +79,7 @@ class Stack:
             "PENSTOCK_LARGE_QUEUE_URL": self.queues["large"],
             "PENSTOCK_MEDIUM_QUEUE_URL": self.queues["medium"],
             "PENSTOCK_ORIGIN_SECRET_ARN": self.secret_arn,
+            "PENSTOCK_RANGES_MACHINE": RANGES_MACHINE,
             "PENSTOCK_RECEIPTS_TABLE": self.receipts_table,
             "PENSTOCK_SMALL_QUEUE_URL": self.queues["small"],
             "PENSTOCK_SOCKETS_ENDPOINT": SOCKETS_ENDPOINT,

@@ -110,6 +110,7 @@ def test_workers_do_what_their_queues_ask_for(package: FunctionPackage, stack: S
     ("function", "name", "said"),
     [
         ("SweepFunction", "sweep", '"published"'),
+        ("RangeFunction", "range", '{"outcome": "left"}'),
         ("SocketFunction", "socket-connect", '{"statusCode": 200}'),
         ("SocketFunction", "socket-disconnect", '{"statusCode": 200}'),
         ("PushFunction", "push", "null"),

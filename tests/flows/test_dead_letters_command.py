@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 import pytest
-from tests.aws_job_homes import fresh_queue
+from tests.aws_job_homes import fresh_queue, received
 from tests.aws_tables import client_of, fresh_name, make_jobs_table
 from tests.flows.bounded import bounded
 from tests.flows.service import serving
@@ -27,6 +27,7 @@ from penstock.aws.job_administration import (
     BUCKET_PARAMETER,
     DEAD_LETTERS_PARAMETER,
     JOBS_TABLE_PARAMETER,
+    OWN_QUEUES_PATH,
     QUEUE_PARAMETERS,
 )
 from penstock.aws.jobs import DynamoJobStore
@@ -36,10 +37,11 @@ from penstock.cli import app
 from penstock.client.job_command import Asked
 from penstock.client.jobs_command import show_job
 from penstock.errors import SetupError
+from penstock.jobs.cancel import discard
 from penstock.local.dead_letters import SqliteDeadLetters
 from penstock.local.job_ports import local_jobs
 from penstock.model.job import Job, JobFault
-from penstock.model.message import message_of
+from penstock.model.message import message_from, message_of
 from penstock.model.tenant import Tenant
 from penstock.ports import DeadLetters, Dispatch, JobStore
 
@@ -191,13 +193,35 @@ def test_all_are_redriven_but_those_that_cannot_be(place: Place) -> None:
     assert ran.stdout.count("is QUEUED again") == 3
     assert ran.stdout.count(" stays: ") == 2
     assert "can only be discarded" in ran.stdout
-    assert "no longer stored" in ran.stdout
+    assert "was deleted, or is kept no longer" in ran.stdout
     assert {place.store.get(job.tenant, job.id).state for job in jobs} == {"QUEUED"}
     assert len(place.letters.list(limit=9)) == 2
     assert "\x1b" not in place.told("list")
     for letter_id in place.ids():
         assert "is gone" in place.told("discard", letter_id)
     assert place.told("redrive", "--all") == "There are no dead letters.\n"
+
+
+def test_the_letter_of_a_job_that_was_deleted_says_what_is_left_to_do(folder: Place) -> None:
+    job = folder.failed()
+    (letter_id,) = folder.ids()
+    with local_jobs(Path(folder.options[1])) as jobs:
+        discard(jobs.ports, job, now=datetime.now(UTC))
+    fault = folder.fault("redrive", letter_id)
+    assert f"penstock dead-letters discard {letter_id}" in fault
+    assert folder.ids() == [letter_id]
+    folder.told("discard", letter_id)
+    assert folder.ids() == []
+
+
+def test_a_redriven_job_goes_to_its_tenants_own_queue(stack: Place, aws_server: StandIn) -> None:
+    ssm, sqs = (client_of(aws_server, each) for each in ("ssm", "sqs"))
+    own = fresh_queue(sqs, "own")
+    name = f"/penstock/{stack.options[1]}/{OWN_QUEUES_PATH}/acme"
+    ssm.put_parameter(Name=name, Value=own, Type="String")
+    job = stack.failed()
+    stack.told("redrive", "--all")
+    assert [message_from(body) for body in received(sqs, own)] == [message_of(job)]
 
 
 def test_a_job_that_was_redriven_before_is_left_alone(folder: Place) -> None:

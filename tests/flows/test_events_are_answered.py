@@ -207,6 +207,12 @@ def test_a_worker_does_what_a_batch_asks_for_once(
     assert "organisation-entity" not in said.told
 
 
+def test_a_range_that_nobody_waits_for_is_left(invoke: Callable[..., Said], job: Job) -> None:
+    said = invoke("RangeFunction", "range")
+    assert (said.code, json.loads(said.body)) == (0, {"outcome": "left"}), said.told
+    assert '"message":"range read"' in said.told
+
+
 def test_a_sweep_looks_after_jobs(invoke: Callable[..., Said], job: Job) -> None:
     said = invoke("SweepFunction", "sweep")
     assert said.code == 0, said.told

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -117,6 +118,20 @@ def test_a_format_that_is_named_is_written_as_one_file(
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"area.csv", "area.ndjson"}
     assert (tmp_path / "new" / "area.csv").read_bytes() == download(service, "csv")
     assert (tmp_path / "new" / "area.ndjson").read_bytes() == download(service, "ndjson")
+
+
+@pytest.mark.parametrize("formats", [["csv"], ["csv", "ndjson"]])
+def test_a_file_name_with_an_extension_gets_no_second_one(
+    service: Service, key: str, tmp_path: Path, formats: list[str]
+) -> None:
+    named = [*SLICE, "file_name=mine.csv"]
+    out = f"{tmp_path}/new/"
+    for written in (formats, []):
+        asked = Asked(force=True, quiet=True)
+        assert export("dataset-slice", named, asked=asked, formats=written, output=out) == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        f"mine.{extension}" for extension in formats
+    }
 
 
 def test_standard_output_gets_the_result_and_nothing_else(service: Service, key: str) -> None:
@@ -322,7 +337,9 @@ def test_a_cancelled_job_ends_and_says_so() -> None:
     assert desk.paths()[0] == f"POST /v1/jobs/{JOB_ID}/cancel"
 
 
-def test_an_interrupt_leaves_the_job_and_says_how_to_go_on() -> None:
+@pytest.mark.parametrize("times", [1, 3, 20])
+def test_an_interrupt_leaves_the_job_and_says_how_to_go_on(times: int) -> None:
+    """Also for who presses Ctrl-C again and again."""
     desk = Desk(steps=[step("RUNNING", 5)], retry_after="0")
     with serving_desk(desk):
         desk.hold.clear()
@@ -342,10 +359,15 @@ def test_an_interrupt_leaves_the_job_and_says_how_to_go_on() -> None:
             text=True,
         ) as process:
             assert desk.was_looked_at.wait(MOST_SECONDS)
-            process.send_signal(signal.SIGINT)
+            for _ in range(times):
+                process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.005)
             out, said = process.communicate(timeout=MOST_SECONDS)
     assert process.returncode == 130
     assert out.strip() == JOB_ID
+    assert "Traceback" not in said
+    assert said.count("Stopped") == 1
     last = said.splitlines()[-1]
     assert last.startswith(f"penstock export: Stopped; job {JOB_ID} goes on.")
     assert f"penstock jobs {JOB_ID} --watch --url {desk.url}" in last

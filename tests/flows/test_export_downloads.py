@@ -144,6 +144,54 @@ def test_files_that_were_written_have_ranges_and_the_digest_that_is_told(
     assert csv == jobs.client.get(result["downloads"]["csv"]).content
 
 
+@pytest.mark.parametrize("place", ["files", "schema", "stats"])
+@pytest.mark.parametrize("more", ["n=1", "_limit=1", "_filename=x", "_version=1", "sort=n"])
+def test_what_takes_no_parameters_refuses_all_but_a_signature(
+    jobs: Jobs, key: str, result: dict[str, Any], place: str, more: str
+) -> None:
+    url = result["files"]["csv"]["url"] if place == "files" else result["schema"]
+    url = url.replace("/-/schema.json", f"/-/{place}.json")
+    path = urlsplit(url).path
+    for asked in (f"{url}&{more}", f"{path}?{more}"):
+        answer = jobs.ask("GET", asked, key=key)
+        assert answer.status_code == 400, asked
+        assert answer.json()["type"] == "urn:penstock:problem:unknown-parameter"
+        assert answer.json()["parameter"] == more.partition("=")[0]
+    for asked in (url, f"{url}&utm_source=a&gclid=b", path, f"{path}?fbclid=c"):
+        assert jobs.ask("GET", asked, key=key).status_code == 200
+
+
+def test_receipts_of_a_result_are_for_its_user_and_for_admins(
+    jobs: Jobs, key: str, result: dict[str, Any]
+) -> None:
+    own = jobs.ask("GET", f"/exports/{result['id']}.csv", key=key)
+    path = f"/-/receipts/{own.headers['download-id']}"
+    for fits in (key, jobs.key("root", role="admin")):
+        receipt = jobs.ask("GET", path, key=fits)
+        assert receipt.status_code == 200
+        assert "owner" not in receipt.json()
+    for other in (jobs.key("bob"), jobs.key("writer", role="writer"), None):
+        answer = jobs.ask("GET", path, key=other)
+        assert answer.status_code == 404
+        assert answer.json()["type"] == "urn:penstock:problem:unknown-receipt"
+    # Whoever was given a signed URL has the id from its answer, and no key.
+    opened = jobs.client.get(result["downloads"]["csv"])
+    path = f"/-/receipts/{opened.headers['download-id']}"
+    assert jobs.ask("GET", path).status_code == 200
+
+
+def test_urls_of_a_result_are_whole_and_of_the_host_that_was_asked(
+    jobs: Jobs, key: str, result: dict[str, Any]
+) -> None:
+    urls = [*result["downloads"].values(), result["schema"], result["files"]["csv"]["url"]]
+    assert {url.partition("/exports/")[0] for url in urls} == {
+        f"http://localhost:{jobs.service.port}"
+    }
+    headers = {"host": "localhost"}
+    answer = jobs.ask("GET", f"/v1/jobs/{result['id']}/result", key=key, headers=headers)
+    assert answer.json()["schema"].startswith("http://localhost/exports/")
+
+
 def test_the_parquet_file_is_one_that_other_readers_read(
     jobs: Jobs, result: dict[str, Any], tmp_path: Any
 ) -> None:

@@ -19,6 +19,7 @@ from tests.stepped_outputs import Stepped, once
 from penstock.errors import BusyError
 from penstock.local.demo_database_schema import TABLES
 from penstock.model.job import Job, new_job_id
+from penstock.reading.exported import shown_name
 
 ODD = """
 CREATE TABLE "Odd % name" (id integer, "say ""hi"" %" text, PRIMARY KEY (id));
@@ -67,8 +68,14 @@ def listed(house: ExportHouse, job: Job) -> dict[str, dict[str, Any]]:
 
 
 def rows_of(house: ExportHouse, job: Job, row: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pq.read_table(house.path(job, row["file"])).to_pylist()
+    found: list[dict[str, Any]] = pq.read_table(stored_file(house, job, row)).to_pylist()
     return found
+
+
+def stored_file(house: ExportHouse, job: Job, row: dict[str, Any]) -> Path:
+    """Give where the file of a row of the list stands."""
+    (name,) = (one.part for one in job.artifacts if shown_name(one.part) == row["file"])
+    return house.path(job, name)
 
 
 def test_every_table_is_a_file_with_its_rows(
@@ -80,10 +87,10 @@ def test_every_table_is_a_file_with_its_rows(
     assert set(tables) == set(TABLES)
     for name, row in tables.items():
         ((count,),) = database.fetch(f"SELECT count(*) FROM {name}")
-        content = house.path(job, row["file"]).read_bytes()
+        content = stored_file(house, job, row).read_bytes()
         assert (row["schema"], row["rows"], row["bytes"]) == ("public", count, len(content))
         assert row["sha256"] == hashlib.sha256(content).hexdigest()
-        assert row["file"] == f"file-000001-{name}.parquet"
+        assert row["file"] == f"file-{name}.parquet"
         assert len(rows_of(house, job, row)) == count
     pay = rows_of(house, job, tables["premium_pay"])
     columns = ", ".join(pay[0])
@@ -95,11 +102,15 @@ def test_every_table_is_a_file_with_its_rows(
 
 
 def test_the_list_is_the_results_dataset(house: ExportHouse, database: PostgresDatabase) -> None:
-    database.execute("CREATE TABLE a (n integer)", "CREATE TABLE b (n integer)")
+    three = "SELECT generate_series(1, 3) AS n"
+    database.execute(f"CREATE TABLE a AS {three}", "CREATE TABLE b (n integer)")
     job = house.exported("tenant-backup", {}, formats=["json"])
     result = house.sources.exported.export(TENANT, job.id)
     assert result.rows == 2
     assert house.path(job, "file-000001.json").exists()
+    progress = job.progress
+    assert (progress.done, progress.total, progress.phase) == (3, 3, "finished")
+    assert progress.bytes == sum(file.bytes for file in job.artifacts)
 
 
 def test_a_schema_without_tables_is_an_empty_list(
@@ -122,8 +133,8 @@ def test_tables_of_every_kind_are_in_it(house: ExportHouse, database: PostgresDa
     assert {row["id"] for row in rows_of(house, job, tables["split"])} == set(range(20))
     files = [row["file"] for row in tables.values() if row["file"]]
     assert len({name.lower() for name in files}) == len(files)
-    assert tables["Odd % name"]["file"] == "file-000001-Odd---name.parquet"
-    assert tables["odd - NAME"]["file"] == "file-000001-odd---NAME-2.parquet"
+    assert tables["Odd % name"]["file"] == "file-Odd---name.parquet"
+    assert tables["odd - NAME"]["file"] == "file-odd---NAME-2.parquet"
 
 
 def test_what_an_export_cannot_hold_is_kept_as_postgresqls_text(

@@ -12,7 +12,7 @@ import pytest
 from tests.export_parts import ExportHouse, export_house
 from tests.stepped_outputs import Before, Stepped, once
 
-from penstock.exports.sources import ExportLimits
+from penstock.exports.limits import ExportLimits
 from penstock.jobs.run import Ran
 from penstock.model.job import Job
 

@@ -16,7 +16,8 @@ from tests.stepped_outputs import Stepped, once
 from penstock.aws.exports import S3Exports
 from penstock.aws.outputs import S3Outputs
 from penstock.errors import BusyError
-from penstock.exports.sources import ExportLimits, ExportSources
+from penstock.exports.limits import ExportLimits
+from penstock.exports.sources import ExportSources
 from penstock.model.job import Job
 
 BUCKET = "exports-flow"

@@ -17,16 +17,17 @@ from tests.stepped_outputs import Stepped, once
 
 from penstock import formats
 from penstock.errors import BusyError
-from penstock.exports.sources import ExportLimits
+from penstock.exports.limits import ExportLimits
 from penstock.jobs.cancel import cancel
 from penstock.jobs.redrive import redrive
 from penstock.model.dataset import Dataset
 from penstock.model.format import Style
 from penstock.model.slice import everything
 from penstock.ports import Outputs
-from penstock.reading.encoded import Caps, Tally, encoded
+from penstock.reading.encoded import Caps, encoded
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
+from penstock.reading.tally import Tally
 
 ROWS = 350_000
 """Of a column or two, for results of several parts."""

@@ -15,11 +15,6 @@ from tests.postgres_parts import PostgresDatabase, PostgresServer
 
 from penstock.exports import all_types
 from penstock.exports.declaration import DatabaseSource
-from penstock.exports.place import Place
-from penstock.exports.postgres import TableQuery
-from penstock.exports.ranges import joined, range_of, read_range, split
-from penstock.exports.sources import ExportLimits
-from penstock.model.job import Artifact
 
 TABLE_TYPES = [name for name, one in all_types().items() if isinstance(one.source, DatabaseSource)]
 
@@ -132,57 +127,6 @@ def test_a_hostile_value_is_a_value(house: ExportHouse) -> None:
     hostile = "x'; DROP TABLE customer; --%s%%"
     assert house.table(house.exported("customers", {"town": hostile})).num_rows == 0
     assert house.table(house.exported("customers", {})).num_rows == 2000
-
-
-@pytest.mark.parametrize("readers", [2, 3])
-def test_a_large_table_read_side_by_side_is_the_same_table(
-    house: ExportHouse, readers: int
-) -> None:
-    params = {"until": "2024-01-01"}
-    whole = house.table(house.exported("order-lines", params))
-    job = house.submit("order-lines", params)
-    ran = house.run(limits=ExportLimits(readers=readers))
-    assert ran.outcome == "succeeded"
-    job = house.jobs.latest(job)
-    assert len(job.artifacts) == 4 * readers
-    assert house.table(job).equals(whole)
-    assert job.progress.done == whole.num_rows
-    assert [part["name"] for part in house.manifest(job)["parts"]] == [
-        f"part-000001-{number:02}000.parquet" for number in range(4 * readers)
-    ]
-
-
-def test_ranges_are_read_by_others_while_one_holds_the_snapshot(
-    house: ExportHouse, demo: PostgresDatabase
-) -> None:
-    query = TableQuery(
-        sql="SELECT id, name, town FROM customer WHERE id > %s", parameters=(10,), sort=("id",)
-    )
-    place = Place(outputs=house.sources.outputs, tenant=TENANT, folder="exports/x", token=1)
-    with demo.reader() as reader, reader.snapshot() as held:
-        described = [one.described() for one in split(held, query, n=5)]
-        demo.execute(
-            "INSERT INTO customer SELECT 9999, gen_random_uuid(), 'late', NULL, 'late',"
-            " NULL, '2026-01-01', false, NULL"
-        )
-        try:
-            stored: list[tuple[Artifact, ...]] = []
-            for one in described:
-                wanted = range_of(one)
-                with demo.reader() as other, other.join(wanted.snapshot) as snapshot:
-                    stored.append(
-                        read_range(
-                            snapshot,
-                            place,
-                            wanted,
-                            limits=ExportLimits(),
-                            cancelled=lambda: False,
-                            told=lambda *_: None,
-                        )
-                    )
-        finally:
-            demo.execute("DELETE FROM customer WHERE id = 9999")
-    assert sum(part.rows for part in joined(stored)) == 1990
 
 
 def test_sums_keep_every_digit(house: ExportHouse) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -54,6 +55,23 @@ def test_the_same_key_and_body_are_answered_byte_for_byte_whatever_became_of_the
     assert first.status_code == again.status_code == 202
     assert first.content == again.content
     assert first.headers["location"] == again.headers["location"]
+
+
+def test_the_key_of_a_job_that_was_deleted_makes_no_second_one(jobs: Jobs) -> None:
+    key, headers = jobs.key("remover"), {"idempotency-key": "order-9"}
+    first = jobs.ask("POST", "/v1/exports", key=key, json=SLICE, headers=headers).json()["id"]
+    assert jobs.ask("DELETE", f"/v1/jobs/{first}", key=key).status_code == 204
+    again = jobs.ask("POST", "/v1/exports", key=key, json=SLICE, headers=headers)
+    assert again.status_code == 410
+    assert again.json()["type"] == "urn:penstock:problem:removed-job"
+    assert again.json()["job_id"] == first
+    assert jobs.ask("GET", "/v1/jobs", key=key).json()["jobs"] == []
+    other = {**SLICE, "formats": ["csv"]}
+    answer = jobs.ask("POST", "/v1/exports", key=key, json=other, headers=headers)
+    assert answer.status_code == 422
+    with jobs.later(timedelta(hours=24)):
+        later = jobs.ask("POST", "/v1/exports", key=key, json=SLICE, headers=headers)
+    assert later.status_code == 202
 
 
 def test_an_idempotency_key_belongs_to_one_body_and_one_user(jobs: Jobs, key: str) -> None:

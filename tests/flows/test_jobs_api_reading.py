@@ -52,6 +52,22 @@ def test_a_job_tells_all_that_its_user_may_know(jobs: Jobs, key: str, done: str)
     assert moments == sorted(moments)
 
 
+@pytest.mark.parametrize("formats", [[], ["csv"], ["csv", "ndjson"]])
+def test_what_a_finished_job_says_last_is_all_of_it(
+    jobs: Jobs, key: str, formats: list[str]
+) -> None:
+    job_id = jobs.begin(key, query="n__lt=10", formats=formats)["id"]
+    jobs.work()
+    job = jobs.ask("GET", f"/v1/jobs/{job_id}", key=key).json()
+    told = {name: job["progress"][name] for name in ("done", "total", "high_water", "phase")}
+    assert told == {"done": 10, "total": 10, "high_water": 10, "phase": "finished"}
+    assert len(job["artifacts"]) == 1 + len(formats)
+    assert job["progress"]["bytes"] == sum(file["bytes"] for file in job["artifacts"])
+    last = jobs.ask("GET", f"/v1/jobs/{job_id}/events", key=key).json()["events"][-1]
+    assert (last["event"], last["bytes"]) == ("job.succeeded", job["progress"]["bytes"])
+    assert last["phase"] == "finished"
+
+
 def test_a_job_that_is_held_already_is_a_304_until_it_changes(jobs: Jobs, key: str) -> None:
     job = jobs.begin(key)["id"]
     first = jobs.ask("GET", f"/v1/jobs/{job}", key=key)

@@ -1,13 +1,18 @@
 """Visitors without a key: what they may export, how much of it, and who sees their jobs."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.flows.job_service import Jobs, job_service
 
+from penstock.local.compose_work import compose_work
+from penstock.local.opened import Served
 from penstock.local.private import set_private
-from penstock.model.job import ANONYMOUS, new_job_id
+from penstock.local.work import work_off
+from penstock.model.job import ANONYMOUS, SIZES, new_job_id
+from penstock.settings import Settings
 
 PATIENT = {"type": "dataset-slice", "params": {"dataset": "area", "query": "n__lt=100"}}
 
@@ -30,6 +35,29 @@ def test_a_visitor_exports_a_slice_of_a_public_dataset_to_its_end(jobs: Jobs) ->
     assert jobs.ask("GET", f"/exports/{result['id']}.csv").status_code == 404
     types = jobs.ask("GET", "/v1/exports/types").json()["types"]
     assert [each["type"] for each in types] == ["dataset-slice"]
+
+
+def test_no_log_has_the_whole_id_of_a_visitors_job(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_idle: list[bool] = []
+    with caplog.at_level(logging.INFO, logger="penstock"):
+        job = jobs.begin(None, query="n__lt=100")["id"]
+        settings = Settings(home=jobs.home)
+        with compose_work(settings, Served(demo=False), is_stopping=bool) as (worker, queue):
+            work_off(
+                worker,
+                queue,
+                sizes=SIZES,
+                is_ending=lambda: bool(is_idle),
+                wait=lambda _: is_idle.append(True),
+            )
+        assert jobs.ask("GET", f"/v1/jobs/{job}").json()["state"] == "SUCCEEDED"
+        result = jobs.ask("GET", f"/v1/jobs/{job}/result").json()
+        assert jobs.client.get(result["downloads"]["csv"]).status_code == 200
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    assert f"id={job[:14]} " in logged
+    assert job[:15] not in logged
 
 
 def test_only_who_knows_its_id_sees_the_job_of_a_visitor(jobs: Jobs) -> None:

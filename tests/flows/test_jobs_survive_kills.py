@@ -1,6 +1,3 @@
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,20 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.flows.mortals import Mortals, find_dropped, mortals
 
-from penstock.jobs.rules import JobRules
 from penstock.jobs.submit import Submission, submit
-from penstock.jobs.sweep import Sweeper, sweep
-from penstock.local.compose import work_commands
 from penstock.local.job_ports import LocalJobs, local_jobs
-from penstock.local.opened import Served
 from penstock.local.publish import publish
-from penstock.local.supervise import Supervisor
 from penstock.model.job import Job
-from penstock.settings import Settings
 
 ROWS = 5000
-SCRIPT = Path(__file__).with_name("dying_worker.py")
 MOST_CALLS = 200
 
 
@@ -40,30 +31,10 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-class Mortals:
-    """Worker processes that die where they are told to."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def work(self, home: Path, *, at: int = 0, moment: str = "before") -> tuple[str, str]:
-        """Work until nothing is left to do, or until death; tell which, and at which call."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{home} {at} {moment}\n")
-        self._process.stdin.flush()
-        how, _, name = self._process.stdout.readline().strip().partition(" ")
-        return how, name
-
-
 @pytest.fixture(scope="module")
-def mortals() -> Iterator[Mortals]:
-    with subprocess.Popen(
-        [sys.executable, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield Mortals(process)
-        assert process.stdin is not None
-        process.stdin.close()
+def workers() -> Iterator[Mortals]:
+    with mortals("dying_worker") as running:
+        yield running
 
 
 @contextmanager
@@ -85,29 +56,6 @@ def _submitted(jobs: LocalJobs) -> Job:
     return submit(jobs.ports, wanted, now=datetime.now(UTC))
 
 
-def _find_dropped(jobs: LocalJobs) -> None:
-    """Do what a service does when a worker has died, and what it does some minutes later."""
-    seconds = 0.0
-    sweeper = Sweeper(
-        ports=jobs.ports,
-        rules=JobRules(),
-        observer="test",
-        seconds=lambda: seconds,
-        now=lambda: datetime.now(UTC),
-    )
-    Supervisor(
-        commands=work_commands(Settings(), Served()),
-        queue=jobs.queue,
-        sweeper=sweeper,
-        sweep_seconds=30,
-        woken=threading.Event(),
-        report=lambda _: None,
-    ).hand_on_dead()
-    sweep(sweeper)
-    seconds = 100_000.0
-    sweep(sweeper)
-
-
 def _check_result(home: Path, job: Job) -> None:
     folder = home / "store" / "acme" / job.folder
     stored = sorted(path.name for path in folder.iterdir())
@@ -121,19 +69,20 @@ def _check_result(home: Path, job: Job) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_worker_may_be_killed_at_any_call_and_the_job_ends_once(
-    home: Path, mortals: Mortals, moment: str
+    home: Path, workers: Mortals, moment: str
 ) -> None:
     names = []
     with _jobs(home) as jobs:
         for at in range(1, MOST_CALLS):
             job = _submitted(jobs)
-            how, name = mortals.work(home, at=at, moment=moment)
+            how, name = workers.live(home, at=at, moment=moment)
             if how == "ended":
+                assert jobs.ports.store.get(job.tenant, job.id).state == "SUCCEEDED"
                 break
             assert how == "killed"
             names.append(name)
-            _find_dropped(jobs)
-            assert mortals.work(home) == ("ended", "-")
+            find_dropped(jobs)
+            assert workers.live(home) == ("ended", "-")
 
             ended = jobs.ports.store.get(job.tenant, job.id)
             assert ended.state == "SUCCEEDED", name

@@ -161,6 +161,32 @@ def test_a_value_that_cannot_be_held_ends_the_read_in_its_middle(
     until(lambda: not running(database))
 
 
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("1 / (900000 - i)", "22012"),
+        ("CASE WHEN i = 900000 THEN 'x' ELSE '1' END::int", "22P02"),
+        ("refused(i)", "P0001"),
+        ("(SELECT n FROM (VALUES (1), (i - 899999)) AS v (n) WHERE n = 1)", "21000"),
+    ],
+)
+def test_a_row_that_can_not_be_made_fails_for_good_in_mid_read(
+    postgres: PostgresServer, value: str, code: str
+) -> None:
+    """Another attempt would read as far, and fail at the same row."""
+    function = (
+        "CREATE FUNCTION refused(i int) RETURNS int LANGUAGE plpgsql AS"
+        " 'BEGIN IF i = 900000 THEN RAISE ''secret %'', i; END IF; RETURN i; END'"
+    )
+    query = TableQuery(sql=f"SELECT {value} AS x FROM generate_series(1, 1000000) AS i")
+    with postgres.database(function) as database:
+        with pytest.raises(PermanentError) as raised:
+            read(database, query)
+        assert raised.value.facts["sqlstate"] == code
+        assert "secret" not in raised.value.detail
+        until(lambda: not running(database))
+
+
 def test_a_wrong_password_is_not_told(postgres: PostgresServer) -> None:
     wrong = f"host={postgres.sockets} user=nobody_here password={_SECRET} dbname=postgres"
     reader = PostgresReader(wrong)

@@ -35,9 +35,10 @@ from penstock.model.dataset import Dataset
 from penstock.model.query import Query
 from penstock.model.signature import SigningKey
 from penstock.query import CursorCodec, QueryLimits, pairs_of, parse
-from penstock.reading.encoded import Caps, Tally, encoded
+from penstock.reading.encoded import Caps, encoded
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.scan import Reader
+from penstock.reading.tally import Tally
 
 BLOCKS, TABLES, QUERIES = 28, 12, 30
 FORMATS = ("ndjson", "arrow", "csv", "ndjson", "arrow", "json", "parquet")

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +37,22 @@ ADD_ACME = [
     *("--title", "Acme & Söhne", "--response-bytes", "1000", "--response-rows", "20"),
     *("--requests-per-minute", "3"),
 ]
+
+
+SET_VISITORS = [
+    *("--anonymous-exports", "--anonymous-export-rows", "500", "--anonymous-export-bytes", "9000"),
+    *("--anonymous-jobs", "4", "--anonymous-jobs-per-address", "1"),
+]
+VISITORS = Caps(
+    response_bytes=1000,
+    response_rows=20,
+    requests_per_minute=3,
+    anonymous_exports=True,
+    anonymous_export_rows=500,
+    anonymous_export_bytes=9000,
+    anonymous_jobs=4,
+    anonymous_jobs_per_address=1,
+)
 
 
 def now() -> datetime:
@@ -119,6 +135,66 @@ def stack(aws_server: StandIn) -> Place:
 def place(request: pytest.FixtureRequest) -> Place:
     place: Place = request.getfixturevalue(request.param)
     return place
+
+
+def test_what_is_said_of_a_tenant_is_changed_and_the_rest_stays(place: Place) -> None:
+    place.told(*ADD_ACME)
+    said = place.told("set", "acme", *SET_VISITORS)
+    assert "visitors=yes,visitors-rows=500,visitors-bytes=9000,visitors-jobs=4" in said
+    assert place.effect in said
+    assert place.tenants.by_host("acme.localhost") == replace(ACME, caps=VISITORS)
+    assert "visitors-jobs/address=1" in place.told("list")
+
+    place.told("set", "acme", "--title", "", "--host", "acme.localhost", "--host", "acme.example")
+    assert place.tenants.by_host("acme.example") == Tenant(
+        id="acme", hosts=("acme.localhost", "acme.example"), caps=VISITORS
+    )
+    assert not place.serves("data.acme.example")
+    place.told("add", "river", "--host", "data.acme.example", *SET_VISITORS[:3])
+    river = place.tenants.by_host("data.acme.example")
+    assert river.caps == Caps(anonymous_exports=True, anonymous_export_rows=500)
+
+    usual = ("response-rows", "anonymous-jobs", "anonymous-export-bytes", "requests-per-minute")
+    options = [word for name in usual for word in ("--usual", name)]
+    place.told("set", "acme", "--no-anonymous-exports", "--response-bytes", "7", *options)
+    assert place.tenants.by_host("acme.example").caps == Caps(
+        response_bytes=7, anonymous_export_rows=500, anonymous_jobs_per_address=1
+    )
+
+
+def test_a_change_that_can_not_be_made_changes_nothing(place: Place) -> None:
+    place.told(*ADD_ACME)
+    place.told("add", "river", "--host", "river.example")
+    assert "“nobody”" in place.fault("set", "nobody", "--title", "x")
+    taken = place.fault("set", "acme", "--host", "new.example", "--host", "river.example")
+    assert "host “river.example” belongs to tenant" in taken
+    assert not place.serves("new.example")
+    assert "is no cap: there are" in place.fault("set", "acme", "--usual", "rows")
+    both = place.fault("set", "acme", "--response-rows", "1", "--usual", "response-rows")
+    assert "don't go together" in both
+    assert place.run("set", "acme").returncode == 2
+    assert place.run("set", "acme", "--response-rows", "0").returncode == 2
+    assert place.tenants.by_host("acme.localhost") == ACME
+    place.told("add", "brook", "--host", "new.example")
+
+
+def test_a_disabled_tenant_is_changed_and_stays_disabled(place: Place) -> None:
+    place.told(*ADD_ACME)
+    place.told("disable", "acme")
+    place.told("set", "acme", "--response-rows", "21", "--host", "acme.example")
+    assert not place.serves("acme.example")
+    place.told("enable", "acme")
+    assert place.tenants.by_host("acme.example").caps.response_rows == 21
+
+
+def test_a_signing_key_is_rotated_and_the_one_before_stays_good(place: Place) -> None:
+    place.told(*ADD_ACME)
+    keys = [place.told("rotate-signing-key", "acme").split("key ")[1].split()[0] for _ in range(3)]
+    assert len(set(keys)) == 3
+    signed = place.told("sign", "area", "--tenant", "acme", group="keys")
+    # A new key signs at once in a folder, and in a stack once every function knows it.
+    assert f"_kid={keys[2 if place.effect == 'at once' else 1]}&" in signed
+    assert "There is no tenant “nobody”." in place.fault("rotate-signing-key", "nobody")
 
 
 def test_a_tenant_is_added_listed_disabled_enabled_and_removed(place: Place) -> None:

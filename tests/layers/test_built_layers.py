@@ -102,6 +102,7 @@ _UNDERSTOOD = {
     "",
     "404",
     "AWS.SimpleQueueService.NonExistentQueue",
+    "InvalidArn",
     "InvalidRequestException",
     "NoSuchBucket",
     "NoSuchDistribution",

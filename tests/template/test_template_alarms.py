@@ -160,10 +160,15 @@ def test_the_dashboard_shows_every_alarm_of_its_region() -> None:
 
 def test_each_queue_has_an_age_that_its_jobs_may_reach() -> None:
     alarm = alarms()["queue-age"]
-    (returned,) = (each for each in alarm["Metrics"] if each.get("ReturnData", True))
-    ages = dict(re.findall(r"FILL\((\w+), 0\) / (\d+)", returned["Expression"]))
-    assert ages == {"small": "300", "medium": "900", "large": "3600"}
-    for each in alarm["Metrics"]:
+    (returned,) = (each for each in alarm["Metrics"] if "Expression" in each)
+    condition, with_own, without = returned["Expression"]["Fn::If"]
+    assert condition == "HasOwnQueue"
+    ages = {"small": "300", "medium": "900", "large": "3600"}
+    for expression, expected in ((with_own, {**ages, "own": "3600"}), (without, ages)):
+        assert dict(re.findall(r"FILL\((\w+), 0\) / (\d+)", expression)) == expected
+    (own,) = (each["Fn::If"] for each in alarm["Metrics"] if "Fn::If" in each)
+    assert (own[0], own[2]) == ("HasOwnQueue", {"Ref": "AWS::NoValue"})
+    for each in (*alarm["Metrics"], own[1]):
         if "MetricStat" in each:
             metric = each["MetricStat"]["Metric"]
             assert metric["MetricName"] == "ApproximateAgeOfOldestMessage"
@@ -184,7 +189,7 @@ def test_errors_of_work_are_those_of_each_worker_and_what_nobody_foresaw() -> No
         for each in metrics.values()
         if each["MetricName"] == "Errors"
     ]
-    assert watched == list(WORKERS)
+    assert watched == [*WORKERS, "RangeFunction"]
     stack = expanded("template.yaml")["Resources"]
     for worker in WORKERS:
         variables = stack[worker]["Properties"]["Environment"]["Variables"]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from pydantic_settings import BaseSettings
-from tests.template.templates import ROOT, Template, expanded, resources
+from tests.template.policies import allowed
+from tests.template.templates import ROOT, Template, expanded, listed, resources
 
 from penstock.aws import job_items, receipts, sockets
 from penstock.aws.bus_events import SOURCE
@@ -17,6 +18,7 @@ from penstock.aws.job_administration import (
     BUCKET_PARAMETER,
     DEAD_LETTERS_PARAMETER,
     JOBS_TABLE_PARAMETER,
+    OWN_QUEUES_PATH,
     QUEUE_PARAMETERS,
 )
 from penstock.aws.keys import KEYS_TABLE
@@ -24,9 +26,11 @@ from penstock.aws.outputs import TAG
 from penstock.settings import (
     AwsSettings,
     JobSettings,
+    RangeSettings,
     ReplaySettings,
     RotationSettings,
     SocketSettings,
+    from_environment,
 )
 
 SETTINGS: dict[str, type[BaseSettings]] = {
@@ -35,6 +39,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "LargeWorkFunction": JobSettings,
     "MediumWorkFunction": JobSettings,
     "PushFunction": SocketSettings,
+    "RangeFunction": RangeSettings,
     "RotateOriginSecretFunction": RotationSettings,
     "SmallWorkFunction": JobSettings,
     "SocketFunction": ReplaySettings,
@@ -93,7 +98,7 @@ def test_every_log_group_is_encrypted_and_ends(stack: Template) -> None:
     groups = resources(stack, "AWS::Logs::LogGroup") | resources(
         expanded("edge/firewall.yaml"), "AWS::Logs::LogGroup"
     )
-    assert len(groups) == len(FUNCTIONS) + 3
+    assert len(groups) == len(FUNCTIONS) + 4
     for group in groups.values():
         assert group["KmsKeyId"]
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
@@ -352,8 +357,8 @@ def test_a_worker_takes_messages_off_its_own_queue_and_says_which_come_again(
         each
         for each in resources(stack, "AWS::Lambda::EventSourceMapping").values()
         if each["FunctionName"] == {"Ref": name}
+        and each["EventSourceArn"] == {"Fn::GetAtt": [f"{size}Queue", "Arn"]}
     )
-    assert source["EventSourceArn"] == {"Fn::GetAtt": [f"{size}Queue", "Arn"]}
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": f"{size}Concurrency"}}
     assert layers_of(functions[name]) == ["EngineLayer", "WebLayer", "DatabaseLayer"]
@@ -370,7 +375,7 @@ def test_queues_are_encrypted_and_what_fails_again_and_again_is_kept_longest(
 ) -> None:
     queues = resources(stack, "AWS::SQS::Queue")
     dead = queues.pop("DeadLetters")
-    assert set(queues) == {"SmallQueue", "MediumQueue", "LargeQueue"}
+    assert set(queues) == {"SmallQueue", "MediumQueue", "LargeQueue", "OwnQueue"}
     for queue in (*queues.values(), dead):
         assert queue["KmsMasterKeyId"] == {"Ref": "DataKey"}
     for queue in queues.values():
@@ -383,6 +388,63 @@ def test_queues_are_encrypted_and_what_fails_again_and_again_is_kept_longest(
         named = queue["QueueName"]["Fn::Sub"]
         allowed = dead["RedriveAllowPolicy"]["sourceQueueArns"]
         assert any(each["Fn::Sub"].endswith(f":{named}") for each in allowed)
+
+
+def test_a_tenant_may_have_a_queue_of_its_own_for_jobs_of_all_sizes(
+    stack: Template, functions: dict[str, Template]
+) -> None:
+    """The function for large jobs works on it, with places of its own."""
+    assert stack["Parameters"]["OwnQueueTenant"]["Default"] == ""
+    assert stack["Conditions"]["HasOwnQueue"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "OwnQueueTenant"}, ""]}]
+    }
+    for name in ("OwnQueue", "OwnQueueMessages", "OwnQueueParameter"):
+        assert stack["Resources"][name]["Condition"] == "HasOwnQueue"
+    source = stack["Resources"]["OwnQueueMessages"]["Properties"]
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["OwnQueue", "Arn"]}
+    assert source["FunctionName"] == {"Ref": "LargeWorkFunction"}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "OwnQueueConcurrency"}}
+    visible = stack["Resources"]["OwnQueue"]["Properties"]["VisibilityTimeout"]
+    assert visible == 6 * functions["LargeWorkFunction"]["Timeout"]
+
+
+def test_whoever_dispatches_jobs_knows_a_tenants_own_queue(
+    stack: Template, functions: dict[str, Template]
+) -> None:
+    dispatching = [name for name, settings in SETTINGS.items() if settings is JobSettings]
+    for name in dispatching:
+        condition, given, otherwise = functions[name]["Environment"]["Variables"][
+            "PENSTOCK_OWN_QUEUES"
+        ]["Fn::If"]
+        assert (condition, otherwise) == ("HasOwnQueue", NO_VALUE)
+        text = given["Fn::Sub"].replace("${OwnQueueTenant}", "river")
+        text = text.replace("${OwnQueue}", "https://sqs.example/own")
+        variables = dict.fromkeys(
+            (name for name, needed in variables_of(JobSettings).items() if needed), "x"
+        )
+        read = settings_read({**variables, "PENSTOCK_OWN_QUEUES": text})
+        assert read.own_queues == {"river": "https://sqs.example/own"}
+    own = [
+        statement
+        for _, statement in allowed(stack)
+        if {"Fn::If": ["HasOwnQueue", {"Fn::GetAtt": ["OwnQueue", "Arn"]}, NO_VALUE]}
+        in listed(statement.get("Resource"))
+    ]
+    sending = [each for each in own if each["Action"] == "sqs:SendMessage"]
+    assert len(sending) == len(own) - 1 == 3, "the API, the workers' policy, and the sweep"
+    named = stack["Resources"]["OwnQueueParameter"]["Properties"]
+    place = named["Name"]["Fn::Sub"].removeprefix("/penstock/${Environment}/")
+    assert place == f"{OWN_QUEUES_PATH}/${{OwnQueueTenant}}"
+    assert named["Value"] == {"Ref": "OwnQueue"}
+
+
+def settings_read(variables: dict[str, str]) -> JobSettings:
+    """Read settings from these variables alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        return from_environment(JobSettings)
 
 
 def test_a_sweep_is_told_what_the_schedules_clock_says(stack: Template) -> None:
@@ -435,3 +497,30 @@ def test_commands_find_the_parts_of_jobs(stack: Template) -> None:
 def test_functions_that_read_no_data_have_no_engine(functions: dict[str, Template]) -> None:
     for name in ("PushFunction", "SocketFunction", "SweepFunction"):
         assert layers_of(functions[name]) == ["WebLayer"]
+
+
+def test_a_redis_is_named_to_who_tells_and_who_hears_and_never_by_its_url(
+    functions: dict[str, Template],
+) -> None:
+    named = {
+        name: function["Environment"]["Variables"].get("PENSTOCK_REDIS_PARAMETER")
+        for name, function in functions.items()
+    }
+    where_named = {"Fn::If": ["HasRedis", {"Ref": "RedisUrlParameter"}, NO_VALUE]}
+    using = {name for name, given in named.items() if given is not None}
+    assert using == {"ApiFunction", *WORKERS}
+    assert all(named[name] == where_named for name in using)
+    for function in functions.values():
+        assert "PENSTOCK_REDIS_URL" not in function["Environment"]["Variables"]
+
+
+def test_the_api_stands_where_workers_do_if_there_is_a_redis(
+    stack: Template, functions: dict[str, Template]
+) -> None:
+    condition, here, otherwise = functions["ApiFunction"]["VpcConfig"]["Fn::If"]
+    assert (condition, otherwise) == ("PutsApiIntoSubnets", NO_VALUE)
+    both = [{"Condition": "HasRedis"}, {"Condition": "HasSubnets"}]
+    assert stack["Conditions"]["PutsApiIntoSubnets"] == {"Fn::And": both}
+    for worker in WORKERS:
+        assert functions[worker]["VpcConfig"]["Fn::If"] == ["HasSubnets", here, NO_VALUE]
+    assert "VpcConfig" not in functions["DownloadFunction"]

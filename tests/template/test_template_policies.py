@@ -14,17 +14,26 @@ ANY_RESOURCE = {
         for name in (
             "AnsweringPolicy",
             "PushRole",
+            "RangeRole",
+            "RangesRole",
             "RotationRole",
             "SocketRole",
             "SweepRole",
             "WorkingPolicy",
         )
     },
-    ("WorkingPolicy", "PlugIntoSubnets"): "a network interface has no name before it is made",
+    **{
+        (name, "PlugIntoSubnets"): "a network interface has no name before it is made"
+        for name in ("ApiRole", "RangeRole", "WorkingPolicy")
+    },
+    ("RangesRole", "LogExecutions"): "the delivery of logs has no resource (Step Functions' guide)",
     ("GatewayLogsRole", "LogForTheWholeAccount"): "all APIs of a Region log by the one role of it",
     ("RotationRole", "ThinkOfAPassword"): "a random password belongs to no secret yet",
     ("RolloutRole", "LookAtAlarms"): "CloudWatch describes alarms for all of them or none",
 }
+
+
+READS_URL = "ReadTheUrlOfRedis"
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)
@@ -123,14 +132,32 @@ def test_workers_alone_read_connection_strings(stack: Template) -> None:
         if "Principal" not in statement
         and "kms:Decrypt" in listed(statement["Action"])
         and any("ssm." in each for each in texts(statement["Condition"]))
+        and statement.get("Sid") != READS_URL
     }
-    assert set(decrypting) == {"WorkingPolicy"}
-    (place,) = texts(
-        decrypting["WorkingPolicy"]["StringLike"].pop("kms:EncryptionContext:PARAMETER_ARN")[
-            "Fn::Sub"
-        ]
-    )
-    assert place.endswith("/tenants/*/postgres")
+    assert set(decrypting) == {"RangeRole", "WorkingPolicy"}
+    for condition in decrypting.values():
+        context = condition["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]
+        (place,) = texts(context["Fn::Sub"])
+        assert place.endswith("/tenants/*/postgres")
+
+
+def test_the_url_of_a_redis_is_read_where_one_is_named_by_who_tells_and_who_hears(
+    stack: Template,
+) -> None:
+    reading = {
+        name: statement for name, statement in allowed(stack) if statement.get("Sid") == READS_URL
+    }
+    assert set(reading) == {"ApiRole", "WorkingPolicy"}
+    for name, statement in reading.items():
+        assert statement["Action"] == "kms:Decrypt"
+        context = statement["Condition"]["StringEquals"]["kms:EncryptionContext:PARAMETER_ARN"]
+        (place,) = texts(context["Fn::Sub"])
+        assert place.endswith(":parameter/penstock/${Environment}/${RedisUrlParameter}")
+        held = json.dumps(stack["Resources"][name]["Properties"])
+        assert held.count(READS_URL) == held.count(
+            f'{{"Fn::If": ["HasRedis", {{"Sid": "{READS_URL}"'
+        )
+    assert stack["Parameters"]["RedisUrlParameter"]["Default"] == ""
 
 
 def test_who_rotates_the_secret_may_read_the_web_acl_that_the_distribution_has(

@@ -22,6 +22,7 @@ SERVICES = (
     "secretsmanager",
     "sqs",
     "ssm",
+    "stepfunctions",
 )
 PRESIGNING = "generate_presigned_url"
 
@@ -37,6 +38,9 @@ OTHER_NAMES = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:UploadPart": "s3:PutObject",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "stepfunctions:DescribeExecution": "states:DescribeExecution",
+    "stepfunctions:StartExecution": "states:StartExecution",
+    "stepfunctions:StopExecution": "states:StopExecution",
 }
 """Operations whose right is called otherwise (Service Authorization Reference). A transaction needs
 the rights to what is in it: all of those are asked for by themselves, too."""
@@ -66,6 +70,7 @@ FUNCTIONS = {
     "LargeWorkFunction": ("LargeWorkRole", "WorkingPolicy"),
     "MediumWorkFunction": ("MediumWorkRole", "WorkingPolicy"),
     "PushFunction": ("PushRole",),
+    "RangeFunction": ("RangeRole",),
     "RotateOriginSecretFunction": ("RotationRole", "RotationSeesTheFirewall"),
     "SmallWorkFunction": ("SmallWorkRole", "WorkingPolicy"),
     "SocketFunction": ("SocketRole",),
@@ -80,21 +85,44 @@ MODULES = {
     "LargeWorkFunction": _WORKING,
     "MediumWorkFunction": _WORKING,
     "PushFunction": "push_handler",
+    "RangeFunction": "range_handler",
     "SmallWorkFunction": _WORKING,
     "SocketFunction": "socket_handlers",
     "SweepFunction": "sweep_handler",
 }
 """Where the handler of each function stands, but for the rotation's, which is beside another."""
 
+_SIGNING = "a slice that begins at a cursor has a signing key already"
+_UNSPLIT = dict.fromkeys(
+    ("states:DescribeExecution", "states:StartExecution", "states:StopExecution"),
+    "tables of large exports alone are read in ranges",
+)
 _RESULTS = "workers alone write results"
 _STORE = "what it imports of the store's adapters is how an answer is read"
 _RECORDS = "sockets are put, found and deleted; what else a table can do is for jobs"
 _SECRETS = "it looks after jobs of all tenants, and reads nothing of any"
 NEVER_CALLED: dict[str, dict[str, str]] = {
     "ApiFunction": {"s3:PutObject": _RESULTS},
+    "LargeWorkFunction": {"ssm:PutParameter": _SIGNING},
     **{
-        name: {"ssm:PutParameter": "a slice that begins at a cursor has a signing key already"}
-        for name in ("SmallWorkFunction", "MediumWorkFunction", "LargeWorkFunction")
+        name: {"ssm:PutParameter": _SIGNING, **_UNSPLIT}
+        for name in ("SmallWorkFunction", "MediumWorkFunction")
+    },
+    "RangeFunction": {
+        **dict.fromkeys(
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ),
+            "it looks at its job's row, and changes nothing there",
+        ),
+        **dict.fromkeys(
+            ("ssm:GetParametersByPath", "ssm:PutParameter"), "it looks up one tenant's database"
+        ),
     },
     "PushFunction": {
         "events:PutEvents": "events come from the bus",
@@ -135,24 +163,27 @@ NOT_CALLED_BY_ANSWERS = {
 }
 _SENDING = {"kms:GenerateDataKey": "SQS encrypts in the name of who sends"}
 _RECEIVING = "Lambda takes messages off the queue in the function's name"
-_PLUGGING = "Lambda plugs the function into its subnets in its name"
-NOT_CALLED_BY_WORK = {
+_PLUGGED = dict.fromkeys(
+    (
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ),
+    "Lambda plugs the function into its subnets in its name",
+)
+NOT_CALLED_BY_READERS = {
     **NOT_CALLED,
-    **_SENDING,
+    "kms:GenerateDataKey": "S3 encrypts in the name of who puts an object",
     "s3:PutObjectTagging": "S3 wants it of who puts an object with tags",
+    **_PLUGGED,
+}
+NOT_CALLED_BY_WORK = {
+    **NOT_CALLED_BY_READERS,
     **dict.fromkeys(
         ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"), _RECEIVING
-    ),
-    **dict.fromkeys(
-        (
-            "ec2:AssignPrivateIpAddresses",
-            "ec2:CreateNetworkInterface",
-            "ec2:DeleteNetworkInterface",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSubnets",
-            "ec2:UnassignPrivateIpAddresses",
-        ),
-        _PLUGGING,
     ),
 }
 NOT_CALLED_BY_ROTATION = {
@@ -257,11 +288,13 @@ def reasons_of(function: str) -> dict[str, str]:
         case "DownloadFunction":
             return NOT_CALLED_BY_ANSWERS
         case "ApiFunction":
-            return NOT_CALLED_BY_ANSWERS | _SENDING
+            return NOT_CALLED_BY_ANSWERS | _SENDING | _PLUGGED
         case "SweepFunction":
             return NOT_CALLED | _SENDING
         case "SocketFunction" | "PushFunction":
             return NOT_CALLED
+        case "RangeFunction":
+            return NOT_CALLED_BY_READERS
         case _:
             return NOT_CALLED_BY_WORK
 

@@ -18,7 +18,10 @@ from tests.unit.docs_pages import (
 
 from penstock.aws.accounts import facts
 from penstock.aws.logged_dispatch import routed_facts
+from penstock.aws.range_handler import range_facts
+from penstock.aws.range_reading import RangeOrder
 from penstock.aws.work_accounts import Worked, worked_facts
+from penstock.exports.range_answers import Answer
 from penstock.jobs.run import Outcome, Ran
 from penstock.jobs.sweep import Swept
 from penstock.model.job import Job, JobFault, Progress
@@ -126,9 +129,13 @@ def logged_of_jobs() -> set[str]:
         error=JobFault(code="busy", kind="recoverable", message="", retryable=True),
     )
     ran = Ran(outcome="failed", job=job)
+    order = RangeOrder(tenant="acme", job_id="j", token=1, number=0)
+    fault: Answer = {"fault": {"is_permanent": True, "detail": "", "facts": {}}}
     worked = Worked(message=message, ran=ran, queue="small", seconds=1.0)
     return {
         *worked_facts(worked),
+        *range_facts(order, "failed", fault, seconds=1.0),
+        *range_facts(order, "read", {"parts": []}, seconds=1.0),
         *routed_facts(message, queue="small", outcome="dispatched", delay_seconds=1, reason="x"),
         *(field.name for field in fields(Swept)),
     }

@@ -49,7 +49,19 @@ def test_a_job_is_looked_at_until_it_is_over() -> None:
     )
     assert seen == [("a", "ACCEPTED", 0), ("a", "RUNNING", 5), ("a", "SUCCEEDED", 9)]
     assert told.asked == [("a", '"ACCEPTED0"'), ("a", '"ACCEPTED0"'), ("a", '"RUNNING5"')]
-    assert naps == [0.25, 0.375, 1.0]
+    assert naps == pytest.approx([0.06, 0.09, 0.135])
+
+
+def test_a_short_job_is_noticed_soon_whatever_the_service_usually_asks_for() -> None:
+    answers = [*[looked("a", "RUNNING", done, wait=1) for done in range(4)], looked("a", "FAILED")]
+    _, naps, _ = watched([looked("a", "ACCEPTED", wait=1)], {"a": answers})
+    assert sum(naps) < 0.8
+
+
+def test_a_job_that_goes_on_is_looked_at_once_a_second() -> None:
+    answers = [*[looked("a", "RUNNING", done, wait=1) for done in range(20)], looked("a", "FAILED")]
+    _, naps, _ = watched([looked("a", "ACCEPTED", wait=1)], {"a": answers})
+    assert naps[10:] == [1.0] * 11
 
 
 def test_a_job_that_is_over_is_not_asked_for() -> None:

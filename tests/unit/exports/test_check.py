@@ -120,6 +120,34 @@ def test_parameters_that_do_not_fit_are_refused_by_name(
     assert refused.value.facts["field"] == field
 
 
+@pytest.mark.parametrize(
+    ("type_name", "name", "value"),
+    [
+        ("customers", "vip", 1),
+        ("customers", "vip", "true"),
+        ("customers", "town", 7),
+        ("customers", "since", 1_714_521_600),
+        ("customers", "since", "2024-05-01T00:00:00"),
+        ("risk-types", "least_impact", "3"),
+        ("risk-types", "least_impact", 3.0),
+        ("risk-types", "least_impact", True),
+        ("orders-by-month", "status", "sent"),
+        ("orders-by-month", "status", {"sent": 1}),
+        ("dataset-slice", "query", 5),
+    ],
+)
+def test_no_value_is_taken_for_what_it_is_not(type_name: str, name: str, value: object) -> None:
+    params = {"dataset": "things"} if type_name == "dataset-slice" else {}
+    with pytest.raises(BodyError) as refused:
+        check(type_name, {**params, name: value}, asking=asking())
+    assert str(refused.value.facts["field"]).startswith(f"params.{name}")
+
+
+def test_what_json_has_no_type_for_is_text() -> None:
+    params = {"since": "2024-05-01", "status": ["sent", "placed"], "currency": "EUR"}
+    assert check("orders-by-month", params, asking=asking()).params == params
+
+
 def test_no_refusal_shows_a_value() -> None:
     with pytest.raises(BodyError) as refused:
         check("customers", {"since": "hunter2", "town": 7}, asking=asking())
@@ -145,7 +173,7 @@ def test_whatever_is_given_is_taken_or_refused_with_a_field(params: dict[str, ob
 
 
 def test_parameters_are_spelled_in_one_way() -> None:
-    one = check("customers", {"since": "2024-05-01", "vip": "yes", "town": None}, asking=asking())
+    one = check("customers", {"since": "2024-05-01", "vip": True, "town": None}, asking=asking())
     two = check("customers", {"vip": True, "since": "2024-05-01"}, asking=asking())
     assert one.params == two.params == {"since": "2024-05-01", "vip": True}
 

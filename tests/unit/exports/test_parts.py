@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import UnrepresentableError
+from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Stream, write_parts, write_whole
 from penstock.exports.place import Place
-from penstock.exports.sources import ExportLimits
 from penstock.local.outputs import FileOutputs
 from penstock.model.job import Artifact
 

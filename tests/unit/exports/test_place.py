@@ -8,7 +8,8 @@ from penstock.exports.place import Place
 from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result
 from penstock.local.outputs import FileOutputs
 from penstock.model.job import Artifact
-from penstock.reading.manifest import Manifest, parse_manifest
+from penstock.model.manifest import Manifest
+from penstock.reading.manifest import parse_manifest
 
 JOB = a_job()
 PART = Artifact(part="part-000001-00000.parquet", rows=3, bytes=40, sha256="ab" * 32)

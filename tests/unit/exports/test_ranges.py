@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.exports.postgres import TableQuery
-from penstock.exports.ranges import TableRange, joined, range_of
+from penstock.exports.ranges import MOST_RANGES, TableRange, how_many, joined, range_of
 from penstock.model.job import Artifact
 
 VALUES = (
@@ -53,3 +53,25 @@ def test_a_value_that_no_query_binds_is_refused() -> None:
 def test_parts_are_joined_in_the_order_of_their_ranges() -> None:
     parts = [Artifact(part=f"part-{n}", rows=n, bytes=n, sha256="") for n in range(5)]
     assert joined([(parts[0], parts[1]), (), (parts[2],), (parts[3], parts[4])]) == tuple(parts)
+
+
+@given(st.integers(0, 10**10), st.integers(1, 100), st.integers(1, 10**6))
+def test_ranges_are_neither_small_nor_too_many(rows: int, at_once: int, least_rows: int) -> None:
+    n = how_many(rows, at_once=at_once, least_rows=least_rows)
+    assert 1 <= n <= MOST_RANGES
+    assert n == 1 or rows // n >= least_rows
+    assert n == 1 or at_once > 1
+
+
+def test_more_rows_are_never_in_fewer_ranges() -> None:
+    counts = [how_many(rows, at_once=4, least_rows=100_000) for rows in range(0, 10**8, 99_999)]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (1, MOST_RANGES)
+
+
+@pytest.mark.parametrize(
+    ("rows", "at_once", "n"),
+    [(10**8, 1, 1), (199_999, 2, 1), (300_000, 2, 3), (2_000_000, 2, 8), (8_000_000, 4, 16)],
+)
+def test_there_are_several_ranges_for_each_reader(rows: int, at_once: int, n: int) -> None:
+    assert how_many(rows, at_once=at_once, least_rows=100_000) == n

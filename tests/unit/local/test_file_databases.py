@@ -115,3 +115,13 @@ def test_demo_tenants_have_a_database_of_their_own_and_nobody_else(path: Path) -
         databases.connection_string("acme")
     databases.put("demo-water", ACME)
     assert databases.connection_string("demo-water") == ACME
+
+
+def test_a_demo_database_that_can_not_be_started_just_now_is_told_as_busy(tmp_path: Path) -> None:
+    def fails(_tenant: str) -> str | None:
+        raise SetupError(f"{tmp_path} is not what it should be.")
+
+    databases = FileDatabases(tmp_path / "databases.json", demo=fails)
+    with pytest.raises(BusyError) as raised:
+        databases.connection_string("demo")
+    assert str(tmp_path) not in raised.value.detail

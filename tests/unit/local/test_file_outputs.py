@@ -45,7 +45,7 @@ for write in (
     try:
         write()
     except PermanentError as error:
-        print(error.detail)
+        print(error.code, error.detail)
 outputs.write("acme", sys.argv[2] + ".small", [b"x" * 600_000])
 """
 
@@ -124,6 +124,7 @@ def test_where_there_is_no_room_nothing_stays_and_it_is_said(
         timeout=PATIENCE_SECONDS,
     )
     assert ended.stdout.decode().count("no room left") == 3
+    assert ended.stdout.decode().count("insufficient-storage") == 3
     assert names_in(store / "acme" / FOLDER) == ["a.csv.small"]
     assert outputs.read("acme", path, max_bytes=1) is None
 

@@ -9,8 +9,8 @@ import pytest
 from penstock.errors import SetupError
 from penstock.local.catalog import store_catalog
 from penstock.local.publish import publish
+from penstock.reading.dataset_files import GROUP_ROWS
 from penstock.reading.engine import Engine
-from penstock.reading.engine.dataset_files import GROUP_ROWS
 
 PUBLISHED = datetime(2024, 5, 1, 12, tzinfo=UTC)
 AREAS = pa.table({"reference": ["b", "a", "c"]})

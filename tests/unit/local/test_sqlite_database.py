@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.job_homes import in_threads
 
 from penstock.errors import BusyError, SetupError
 from penstock.local.database import Database
@@ -105,6 +106,55 @@ def test_a_database_damaged_while_open_is_a_setup_error(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="damaged"):
         database.rows("SELECT * FROM note")
     database.close()
+
+
+STEPS = (SCHEMA, "ALTER TABLE note ADD COLUMN by TEXT; CREATE INDEX note_by ON note (by)")
+
+
+def test_a_file_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "p.sqlite"
+    with closing(Database(path, steps=STEPS[:1], durable=True)) as old, old.writing() as connection:
+        connection.execute("INSERT INTO note VALUES ('kept')")
+    for _ in range(2):
+        with closing(Database(path, steps=STEPS, durable=True)) as database:
+            assert database.rows("SELECT text, by FROM note") == [("kept", None)]
+            assert database.rows("PRAGMA user_version") == [(2,)]
+
+
+def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "p.sqlite"
+    Database(path, steps=STEPS, durable=True).close()
+    with pytest.raises(SetupError, match="newer version of Penstock") as raised:
+        Database(path, steps=STEPS[:1], durable=True)
+    assert str(path) in raised.value.detail
+    with closing(Database(path, steps=STEPS, durable=True)) as database:
+        assert database.rows("SELECT text, by FROM note") == []
+
+
+def test_a_file_that_can_not_be_brought_up_to_date_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "p.sqlite"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE note (somebody_elses TEXT)")
+        other.commit()
+    with pytest.raises(SetupError, match="out of the way"):
+        Database(
+            path, steps=("CREATE TABLE second (a); CREATE INDEX i ON note (text)",), durable=True
+        )
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("note",)]
+        assert other.execute("PRAGMA user_version").fetchall() == [(0,)]
+
+
+def test_many_bring_one_file_up_to_date_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "p.sqlite"
+    Database(path, steps=STEPS[:1], durable=True).close()
+
+    def use() -> None:
+        Database(path, steps=STEPS, durable=True).close()
+
+    in_threads([use] * 8)
+    with closing(Database(path, steps=STEPS, durable=True)) as database:
+        assert database.rows("SELECT text, by FROM note") == []
 
 
 def test_many_open_a_new_database_at_once(tmp_path: Path) -> None:

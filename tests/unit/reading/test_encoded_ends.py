@@ -11,9 +11,10 @@ from penstock.errors import BudgetExceededError
 from penstock.model.dataset import Dataset
 from penstock.model.format import Style
 from penstock.model.slice import ColumnRef, Output, Slice
-from penstock.reading.encoded import Caps, Tally, encoded
+from penstock.reading.encoded import Caps, encoded
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.scan import Reader
+from penstock.reading.tally import Tally
 
 ROWS = 20_000
 

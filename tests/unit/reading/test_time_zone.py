@@ -13,8 +13,9 @@ import pyarrow as pa
 from penstock.formats import named
 from penstock.model.format import Style
 from penstock.model.slice import ColumnRef, OnDay, Slice, everything
-from penstock.reading.encoded import Caps, Tally, encoded
+from penstock.reading.encoded import Caps, encoded
 from penstock.reading.estimate import AT_ONCE
+from penstock.reading.tally import Tally
 from tests.reading_parts import dataset_of, minute, reader_over
 
 late = datetime(2024, 5, 1, 23, 30, tzinfo=UTC)

@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-JOBS = ("penstock.jobs", "penstock.exports", "penstock.web.jobs", "websockets", "psycopg")
+JOBS = (
+    "penstock.exports",
+    "penstock.jobs",
+    "penstock.signals",
+    "penstock.web.jobs",
+    "psycopg",
+    "websockets",
+)
 
 
 def loaded_with(module: str) -> list[str]:

@@ -44,6 +44,15 @@ def test_a_request_that_did_not_come_through_the_edge_has_no_host() -> None:
     assert seen["headers"] == []
 
 
+@pytest.mark.parametrize(("trusted", "scheme"), [(True, "https"), (False, "http")])
+def test_that_the_client_asked_by_https_is_believed_of_an_edge_alone(
+    trusted: bool,  # noqa: FBT001 - pytest passes by name
+    scheme: str,
+) -> None:
+    scope = scope_of([*EDGE, (b"x-forwarded-proto", b"https")])
+    assert believed({**scope, "scheme": "http"}, trusted=trusted)["scheme"] == scheme
+
+
 def test_two_tenant_hosts_stay_two() -> None:
     twice = [(b"x-tenant-host", b"a.example"), (b"x-tenant-host", b"b.example")]
     seen = believed(scope_of(twice), trusted=True)
