@@ -24,12 +24,15 @@ from tests.stand_ins import StandIn
 
 from penstock.aws.dead_letters import SqsDeadLetters
 from penstock.aws.job_items import JOB, job_place
+from penstock.jobs.rules import rules_of
+from penstock.jobs.sweep import Sweeper, sweep
 from penstock.local.places import jobs_path
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of
 from penstock.model.job import Job, Progress, hash_of, new_job_id
 from penstock.model.message import body_of, message_of
 from penstock.model.tenant import Tenant
+from penstock.settings import Settings
 
 TEN = 10
 WISH = Wish(type="dataset-slice", params={"dataset": "numbers", "query": "n__lt=50"})
@@ -101,16 +104,19 @@ def test_a_message_that_can_not_be_read_is_a_dead_letter_and_ten_others_are_done
     assert (letter.body, letter.message) == (body, None)
 
 
-def test_a_job_whose_record_can_not_be_read_holds_no_other_up(killed: KilledJobs) -> None:
+@pytest.mark.parametrize("is_over", [True, False], ids=["over", "under way"])
+def test_a_job_whose_record_can_not_be_read_holds_no_other_up(
+    killed: KilledJobs, *, is_over: bool
+) -> None:
     lost = new_job_id()
     message = {"tenant": "acme", "job_id": lost, "kind": "export", "type": WISH.type}
     with closing(sqlite3.connect(jobs_path(killed.service.home), timeout=30)) as records, records:
         records.execute("UPDATE last_change SET number = number + 1")
         records.execute(
             "INSERT INTO job (tenant, id, user, kind, state, is_over, created, version,"
-            " fencing_token, seq, change, body) VALUES ('acme', ?, 'ada', 'export', 'PAUSED', 1, 0,"
+            " fencing_token, seq, change, body) VALUES ('acme', ?, 'ada', 'export', 'PAUSED', ?, 0,"
             ' 1, 0, 1, (SELECT number FROM last_change), \'{"state": "PAUSED"}\')',
-            (lost,),
+            (lost, is_over),
         )
         records.execute(
             "INSERT INTO message (tenant, size, body, since, due) VALUES (?, ?, ?, 0, 0)",
@@ -124,6 +130,19 @@ def test_a_job_whose_record_can_not_be_read_holds_no_other_up(killed: KilledJobs
     assert letter.message is not None
     assert letter.message.job_id == lost
     assert "another one starts" not in killed.service.log()
+    upkeep, ports = killed.jobs.ports.upkeep, killed.jobs.ports
+    assert [job.id for job, _ in upkeep.unfinished()] == []
+    swept = sweep(
+        Sweeper(
+            ports=ports,
+            rules=rules_of(Settings(home=killed.service.home)),
+            observer="test",
+            seconds=lambda: 0.0,
+            now=utc_now,
+        )
+    )
+    assert swept.failed == 0
+    assert ports.events.unpublished(limit=1) == []
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -21,6 +21,7 @@ from penstock.errors import (
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.redrive import redrive
 from penstock.jobs.run import Work, run
+from penstock.local.outputs import FileOutputs
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
 from penstock.model.message import message_of
@@ -259,6 +260,8 @@ def test_work_is_told_of_a_cancel_by_its_progress(house: JobHouse) -> None:
 
     assert house.run_next(house.worker(work)).outcome == "cancelled"  # type: ignore[union-attr] # a message came
     assert told.is_set()
+    numbers = [event.seq for event in house.listener.heard if event.job_id == job.id]
+    assert len(numbers) == len(set(numbers))
 
 
 def test_a_deleted_job_ends_its_worker_and_leaves_no_file(house: JobHouse) -> None:
@@ -484,6 +487,34 @@ def test_files_go_after_a_week_and_rows_after_ninety_days(house: JobHouse) -> No
     assert house.sweep(after=1).forgotten == 1
     with pytest.raises(UnknownJobError):
         house.latest(job)
+
+
+class _OutOfReach(FileOutputs):
+    """Files of which one job's are out of reach."""
+
+    folder = ""
+
+    def remove(self, tenant: str, folder: str, *, keep: Container[str] = ()) -> None:
+        if folder == self.folder:
+            raise BusyError("The store is out of reach.", retry_after_seconds=1)
+        super().remove(tenant, folder, keep=keep)
+
+
+def test_a_job_whose_files_are_out_of_reach_holds_no_other_up(house: JobHouse) -> None:
+    outputs = _OutOfReach(house.store_root)
+    house.ports = replace(house.ports, outputs=outputs)
+    jobs = [house.submit(params={"year": year}) for year in (2024, 2025, 2026)]
+    for _ in jobs:
+        house.run_next(house.worker(_writes(house)))
+    outputs.folder = jobs[0].folder
+
+    with pytest.raises(BusyError):
+        house.sweep(after=7 * 86_400)
+
+    assert [house.latest(job).state for job in jobs] == ["SUCCEEDED", "EXPIRED", "EXPIRED"]
+    assert house.ports.events.unpublished(limit=1) == []
+    outputs.folder = ""
+    assert house.sweep().expired == 1
 
 
 def test_what_is_submitted_twice_under_one_key_is_one_job(house: JobHouse) -> None:

@@ -165,6 +165,14 @@ def job_of(item: Item) -> Job:
     return _jobs().validate_python(described)
 
 
+def readable_job_of(item: Item) -> Job | None:
+    """Read a job from its item; None where that can't be read, since it was damaged or is newer."""
+    try:
+        return job_of(item)
+    except (ValueError, KeyError, TypeError, zlib.error):
+        return None
+
+
 def attributes_of_event(event: JobEvent) -> dict[str, dict[str, Any]]:
     """Write an event that nobody published yet as attributes."""
     return {

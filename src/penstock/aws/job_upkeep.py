@@ -1,5 +1,6 @@
 """What a sweeper asks of jobs in DynamoDB."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -8,24 +9,27 @@ from penstock.aws.job_items import (
     BY_STAGE,
     EVENT,
     JOB,
-    job_of,
     job_place,
     observation_attribute,
     observation_of,
+    readable_job_of,
     shards,
     text_of,
 )
 from penstock.aws.records import Item, Records, RefusedError, Write, key_of
-from penstock.model.job import Job, is_job_id
+from penstock.model.job import Job, is_job_id, logged_id
 from penstock.ports import Observation
 
 _PAGE = 100
+
+_log = logging.getLogger("penstock.jobs")
 
 
 class DynamoJobUpkeep:
     """The table that job_items.py describes; its indexes hold keys, and jobs are read by those.
 
-    What an index doesn't know yet, the next sweep finds. Holds a hundred jobs at once.
+    What an index doesn't know yet, the next sweep finds. Holds a hundred jobs at once. One that
+    can't be read is passed over, and told of by the log: it holds no other up.
 
     A job is removed in three steps: its events, the job, and what came meanwhile. A process that
     dies between them leaves a job that the next sweep removes, or events of none. Its idempotency
@@ -38,8 +42,8 @@ class DynamoJobUpkeep:
     def unfinished(self) -> Iterator[tuple[Job, Observation | None]]:
         for shard in shards("unfinished"):
             for item in self._found(BY_STAGE, "stage", shard):
-                job = job_of(item)
-                if not job.is_over:
+                job = _job(item)
+                if job is not None and not job.is_over:
                     yield job, observation_of(item)
 
     def observe(self, job: Job, observation: Observation) -> None:
@@ -61,13 +65,13 @@ class DynamoJobUpkeep:
     def outdated(self, *, now: datetime, rows_before: datetime) -> Iterator[Job]:
         for shard in shards("ended"):
             for item in self._found(BY_STAGE, "stage", shard, until=("created", "<", rows_before)):
-                job = job_of(item)
-                if job.is_over:
+                job = _job(item)
+                if job is not None and job.is_over:
                     yield job
         for shard in shards("expiring"):
             for item in self._found(BY_EXPIRY, "expiring", shard, until=("expires", "<=", now)):
-                job = job_of(item)
-                if job.has_result and job.created >= rows_before:
+                job = _job(item)
+                if job is not None and job.has_result and job.created >= rows_before:
                     yield job
 
     def remove(self, tenant: str, job_id: str) -> None:
@@ -100,3 +104,11 @@ class DynamoJobUpkeep:
             names=["place", "part"],
         ):
             self._records.delete_all([key_of(item) for item in page])
+
+
+def _job(item: Item) -> Job | None:
+    job = readable_job_of(item)
+    if job is None:
+        tenant, _, job_id = item["place"]["S"].partition("#")
+        _log.error("unreadable job", extra={"tenant": tenant, "job_id": logged_id(job_id)})
+    return job

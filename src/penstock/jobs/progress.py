@@ -177,7 +177,8 @@ class Reporter:
         self._judge(stored)
         # Somebody else's step, a request to cancel for one, may have taken this number.
         self._seq = max(self._seq, stored.progress.seq)
-        if stored.progress.seq == said.seq:
+        # A step of somebody else's that has this number is told by an event of its own.
+        if self._ended is None and stored.progress.seq == said.seq:
             with suppress(BusyError):
                 self._ports.publish.publish(event_of(stored, "job.progress", now=self._now()))
 

@@ -1,11 +1,12 @@
 """Sweeping: finding jobs that were dropped, died, were cancelled in vain, or are kept no longer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from penstock.errors import JobStateError, StaleJobError, UnknownJobError
+from penstock.errors import BusyError, JobStateError, StaleJobError, UnknownJobError
 from penstock.jobs.cancel import end_cancelled
 from penstock.jobs.publish import empty_outbox
 from penstock.jobs.rules import JobRules
@@ -47,26 +48,17 @@ def sweep(sweeper: Sweeper) -> Swept:
     """Look at every job that isn't over, once, and at what is kept no longer.
 
     Each job's change is a step of its own: a sweep that ends in the midst, or runs beside another,
-    does no harm. Raises BusyError where the store is out of reach.
+    does no harm. A job for which the store or the files are out of reach holds no other up: what it
+    raised is raised behind all of them. Raises BusyError.
     """
-    swept = Swept()
+    swept, busy = Swept(), list[BusyError]()
     for job, seen in sweeper.ports.upkeep.unfinished():
-        pulse = pulse_of(job)
-        seconds = sweeper.seconds()
-        if (
-            seen is None
-            or (seen.pulse, seen.observer) != (pulse, sweeper.observer)
-            or seen.seconds > seconds
-        ):
-            seen = Observation(pulse=pulse, observer=sweeper.observer, seconds=seconds)  # noqa: PLW2901 - what holds from here on
-            sweeper.ports.upkeep.observe(job, seen)
-        try:
-            _look_after(sweeper, job, rested=seconds - seen.seconds, swept=swept)
-        except (StaleJobError, JobStateError, UnknownJobError):
-            # It lives: somebody took a step at this moment.
-            continue
-    _remove_outdated(sweeper, swept)
+        with _passing_over(busy):
+            _observe(sweeper, job, seen, swept)
+    _remove_outdated(sweeper, swept, busy)
     swept.published = empty_outbox(sweeper.ports)
+    if busy:
+        raise busy[0]
     return swept
 
 
@@ -106,6 +98,29 @@ def release(sweeper: Sweeper, job: Job, *, swept: Swept) -> None:
     swept.failed += 1
 
 
+@contextmanager
+def _passing_over(busy: list[BusyError]) -> Iterator[None]:
+    """Let one job be, where somebody took a step just now, or what it needs is out of reach."""
+    try:
+        yield
+    except (StaleJobError, JobStateError, UnknownJobError):
+        return
+    except BusyError as error:
+        busy.append(error)
+
+
+def _observe(sweeper: Sweeper, job: Job, seen: Observation | None, swept: Swept) -> None:
+    pulse, seconds = pulse_of(job), sweeper.seconds()
+    if (
+        seen is None
+        or (seen.pulse, seen.observer) != (pulse, sweeper.observer)
+        or seen.seconds > seconds
+    ):
+        seen = Observation(pulse=pulse, observer=sweeper.observer, seconds=seconds)
+        sweeper.ports.upkeep.observe(job, seen)
+    _look_after(sweeper, job, rested=seconds - seen.seconds, swept=swept)
+
+
 def _look_after(sweeper: Sweeper, job: Job, *, rested: float, swept: Swept) -> None:
     rules = sweeper.rules
     match job.state:
@@ -138,10 +153,10 @@ def _only(seen: Job, step: Callable[[Job], Job]) -> Callable[[Job], Job]:
     return taken
 
 
-def _remove_outdated(sweeper: Sweeper, swept: Swept) -> None:
+def _remove_outdated(sweeper: Sweeper, swept: Swept, busy: list[BusyError]) -> None:
     ports, now = sweeper.ports, sweeper.now()
     for job in ports.upkeep.outdated(now=now, rows_before=now - sweeper.rules.rows_kept):
-        try:
+        with _passing_over(busy):
             ports.outputs.remove(job.tenant, job.folder)
             if job.created < now - sweeper.rules.rows_kept:
                 ports.upkeep.remove(job.tenant, job.id)
@@ -149,5 +164,3 @@ def _remove_outdated(sweeper: Sweeper, swept: Swept) -> None:
             else:
                 take_step(ports, job, Job.expired, now=now, event="job.expired")
                 swept.expired += 1
-        except (StaleJobError, JobStateError, UnknownJobError):
-            continue

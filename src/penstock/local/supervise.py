@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
-from penstock.errors import BusyError, StaleJobError
+from penstock.errors import BusyError, JobStateError, StaleJobError, UnknownJobError
 from penstock.jobs.sweep import Sweeper, Swept, release, sweep
 from penstock.local.owners import is_dead
 from penstock.local.queue import SqliteQueue
@@ -89,7 +89,7 @@ class Supervisor:
         """Hand on the jobs whose workers are known to be dead, and the messages that they held."""
         for job, _ in self._sweeper.ports.upkeep.unfinished():
             if job.state in WORKING and job.lease_owner and is_dead(job.lease_owner):
-                with suppress(StaleJobError):
+                with suppress(StaleJobError, JobStateError, UnknownJobError):
                     release(self._sweeper, job, swept=Swept())
         self._queue.hand_back(is_dead)
 

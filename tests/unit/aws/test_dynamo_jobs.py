@@ -28,7 +28,7 @@ from penstock.errors import (
     PermanentError,
     StaleJobError,
 )
-from penstock.model.job import Artifact, Job, JobFault, Progress
+from penstock.model.job import Artifact, Job, JobFault, Progress, logged_id
 
 CONFLICT = "TransactionConflictException"
 LATER = START + timedelta(minutes=1)
@@ -154,6 +154,32 @@ def test_a_job_with_thousands_of_artifacts_is_stored_and_one_with_more_is_refuse
         moved(jobs, job, job.checked({"rows": 1}, many_artifacts(9_000)))
     job = moved(jobs, job, job.checked({"rows": 2}, many_artifacts(3)))
     assert jobs.store.get("acme", job.id) == job
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"body": {"S": "{poison"}},
+        {"body": {"S": "{}"}},
+        {"word": {"S": "[1]"}},
+        {"packed": {"B": b"no zlib"}},
+    ],
+    ids=["no-json", "no-job", "no-object", "no-zlib"],
+)
+def test_a_job_that_can_not_be_read_is_passed_over_and_told_of(
+    jobs: JobRecords,
+    watched: Watched,
+    table: str,
+    damaged: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lost, other = added(jobs, a_job()), added(jobs, a_job())
+    [item] = [item for item in items_of(watched, table) if item["place"]["S"].endswith(lost.id)
+              and item["part"]["S"] == "job"]  # fmt: skip
+    watched.client.put_item(TableName=table, Item=item | damaged)
+
+    assert [job for job, _ in jobs.upkeep.unfinished()] == [other]
+    assert [record.job_id for record in caplog.records] == [logged_id(lost.id)]  # type: ignore[attr-defined] # what is logged beside the words
 
 
 def test_calls_are_few(jobs: JobRecords, watched: Watched) -> None:
