@@ -67,7 +67,7 @@ def test_what_is_no_name_of_a_snapshot_is_refused(database: PostgresDatabase) ->
 
 
 def test_nothing_can_be_written_in_a_snapshot(database: PostgresDatabase) -> None:
-    with pytest.raises(RecoverableError, match="ended the query"):
+    with pytest.raises(PermanentError, match="doesn't let an export change anything"):
         database.table("SELECT lo_create(4242) AS x")
     assert database.fetch("SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
 
