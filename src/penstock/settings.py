@@ -21,7 +21,7 @@ def _from_json(value: object) -> object:
 
 
 def default_home() -> Path:
-    """Where data of the service is kept: XDG_DATA_HOME's `penstock`, else ~/.local/share."""
+    """Where data of the service is kept: ~/.local/share/penstock."""
     return Path("~/.local/share/penstock").expanduser()
 
 
