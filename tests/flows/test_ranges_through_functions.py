@@ -257,7 +257,7 @@ def test_a_job_that_is_cancelled_in_the_midst_leaves_nothing(home: Home) -> None
     assert not run.one(third, home.readers)
     assert home.latest(job).state == "CANCELLED"
     assert home.files(job) == []
-    assert home.readers.outcomes(job) == ["read", "left", "left"]
+    assert sorted(home.readers.outcomes(job)) == ["left", "left", "read"]
 
 
 def test_a_snapshot_that_is_lost_has_the_attempt_begin_anew(home: Home) -> None:
