@@ -2,11 +2,17 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from tests.flows.job_service import Jobs, job_service
+from tests.flows.service import serving
 
+from penstock.jobs.submit import Submission, submit
 from penstock.local.compose_work import compose_work
 from penstock.local.opened import Served
 from penstock.local.private import set_private
@@ -133,6 +139,61 @@ def test_a_visitor_s_idempotency_key_gives_the_same_job_also_at_the_limit(jobs: 
     assert post(jobs, headers=headers).content == first.content
     other = {**PATIENT, "formats": ["csv"]}
     assert post(jobs, other, headers=headers).status_code == 422
+
+
+def test_limits_and_keys_of_visitors_hold_for_all_services_of_a_home(jobs: Jobs) -> None:
+    headers = {"idempotency-key": "again"}
+    first = post(jobs, headers=headers)
+    with (
+        serving(None, home=jobs.home, workers=0, requests_per_minute=0) as beside,
+        httpx.Client(base_url=beside.url, timeout=30) as client,
+    ):
+        other = replace(jobs, service=beside, client=client)
+        assert post(other, headers=headers).json() == first.json()
+        assert post(other).status_code == 202
+        assert post(other).status_code == 429
+        assert post(jobs).status_code == 429
+        assert post(other, headers=headers).json() == first.json()
+
+
+def test_the_key_of_a_visitor_counts_when_its_job_is_over(jobs: Jobs) -> None:
+    headers = {"idempotency-key": "again"}
+    first = post(jobs, headers=headers).json()["id"]
+    jobs.work()
+    assert post(jobs, headers=headers).json()["id"] == first
+    with jobs.later(timedelta(hours=25)):
+        assert post(jobs, headers=headers).json()["id"] != first
+
+
+def test_no_visitor_gets_a_job_by_the_key_of_another_s(jobs: Jobs) -> None:
+    first = post(jobs, headers={"idempotency-key": "again"}).json()["id"]
+    stored = jobs.ports.store.get("acme", first)
+    assert stored.visitor is not None
+    assert "127.0.0.1" not in stored.visitor
+    assert stored.idempotency_key != "again"
+    of_another = replace(
+        Submission(
+            tenant="acme",
+            user=ANONYMOUS,
+            kind="export",
+            type=stored.type,
+            params=stored.params,
+            size=stored.size,
+            dataset_version=stored.dataset_version,
+            idempotency_key="again",
+        ),
+        visitor="somebody else",
+    )
+    assert submit(jobs.ports, of_another, now=stored.created).id != first
+    as_before = replace(of_another, visitor=stored.visitor)
+    assert submit(jobs.ports, as_before, now=stored.created).id == first
+
+
+def test_many_posts_at_once_begin_as_many_jobs_as_a_visitor_may_have(jobs: Jobs) -> None:
+    with ThreadPoolExecutor(20) as threads:
+        statuses = list(threads.map(lambda _: post(jobs).status_code, range(40)))
+    assert statuses.count(202) == 2
+    assert statuses.count(429) == 38
 
 
 def test_bytes_are_bounded_as_the_largest_format_writes_them(tmp_path: Any) -> None:

@@ -15,7 +15,7 @@ from penstock.exports.place import Place
 from penstock.exports.range_answers import Answer, read_as_described
 from penstock.exports.ranges import MAX_LIST_BYTES
 from penstock.exports.readers import TenantReaders
-from penstock.model.job import SUCCESSFUL, WORKING, Job
+from penstock.model.job import Job
 from penstock.ports import Databases, JobStore, Outputs
 
 Outcome = Literal["read", "failed", "left"]
@@ -107,11 +107,13 @@ class RangeReading:
         name = place.answer(order.number)
         if not self.outputs.create(place.tenant, f"{place.folder}/{name}", said):
             place.remove_own(keep=())
-        elif self._has_no_result(order):
-            place.remove_one(name)
-            place.remove_own(keep=())
-            return "left"
-        return "read" if "parts" in answer else "failed"
+            return _said(answer)
+        kept = self._kept_of_an_ended(order)
+        if kept is None or any(part["part"] in kept for part in answer.get("parts", ())):
+            return _said(answer)
+        place.remove_one(name)
+        place.remove_own(keep=kept)
+        return "left"
 
     def _wanted(self, order: RangeOrder) -> Job | None:
         """Give the job if this attempt is under way, None if it is not."""
@@ -119,17 +121,20 @@ class RangeReading:
             job = self.store.get(order.tenant, order.job_id)
         except UnknownJobError:
             return None
-        return job if job.fencing_token == order.token and job.state in WORKING else None
+        # From FINALIZING on, every range has been answered.
+        return job if job.fencing_token == order.token and job.state == "RUNNING" else None
 
-    def _has_no_result(self, order: RangeOrder) -> bool:
-        """Whether the job has ended, or is gone, and no file of it may be of use."""
+    def _kept_of_an_ended(self, order: RangeOrder) -> frozenset[str] | None:
+        """Give which files a job that has ended is left with, None while more may be of use."""
         try:
             job = self.store.get(order.tenant, order.job_id)
         except UnknownJobError:
-            return True
+            return frozenset()
         except BusyError:
-            return False
-        return job.state == "CANCELLING" or (job.is_over and job.state not in SUCCESSFUL)
+            return None
+        if job.is_over or job.state == "CANCELLING":
+            return frozenset(each.part for each in job.artifacts if job.has_result)
+        return None
 
     @contextmanager
     def _watched(self, order: RangeOrder) -> Iterator[threading.Event]:
@@ -152,3 +157,7 @@ class RangeReading:
         finally:
             is_over.set()
             watch.join()
+
+
+def _said(answer: Answer) -> Outcome:
+    return "read" if "parts" in answer else "failed"

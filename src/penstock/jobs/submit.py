@@ -27,6 +27,8 @@ class Submission:
     size: SizeClass
     dataset_version: str | None = None
     idempotency_key: str | None = None
+    visitor: str | None = None
+    """Which of those it is who share the user ANONYMOUS."""
 
 
 def submit(ports: JobPorts, wanted: Submission, *, now: datetime) -> Job:
@@ -48,8 +50,8 @@ def submit(ports: JobPorts, wanted: Submission, *, now: datetime) -> Job:
         params_hash=hash_of(wanted.params),
         size=wanted.size,
         created=now,
-        # Visitors share one name: the key of one must not give the job of another.
-        idempotency_key=None if wanted.user == ANONYMOUS else wanted.idempotency_key,
+        visitor=wanted.visitor,
+        idempotency_key=stored_key(wanted),
         dataset_version=wanted.dataset_version,
         # Whoever asks for all events asks for those above 0.
         progress=Progress(seq=1),
@@ -60,6 +62,16 @@ def submit(ports: JobPorts, wanted: Submission, *, now: datetime) -> Job:
         return stored
     hand_on(ports, accepted)
     return dispatch(ports, stored, now=now)
+
+
+def stored_key(wanted: Submission) -> str | None:
+    """Give the idempotency key as a job has it.
+
+    Visitors share one user: to the store, what one of them called a key is none of another's.
+    """
+    if wanted.user != ANONYMOUS or wanted.idempotency_key is None:
+        return wanted.idempotency_key
+    return hash_of({"visitor": wanted.visitor, "key": wanted.idempotency_key})
 
 
 def dispatch(ports: JobPorts, job: Job, *, now: datetime, delay_seconds: float = 0) -> Job:

@@ -102,6 +102,8 @@ class Job:
     params_hash: str
     size: SizeClass
     created: datetime
+    visitor: str | None = None
+    """Which of those who have no name of their own asked for it: what is counted of an address."""
     idempotency_key: str | None = None
     dataset_version: str | None = None
     """The version of the dataset that a slice is read from, pinned when it was asked for."""

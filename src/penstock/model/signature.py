@@ -44,6 +44,11 @@ def unseal(key: SigningKey, token: str, *, context: str) -> bytes | None:
     return payload if _text(raw) == token and hmac.compare_digest(good, mac) else None
 
 
+def pseudonym(key: SigningKey, text: str, *, context: str) -> str:
+    """Name what must not be stored itself: the same under one key and context, and not undone."""
+    return _text(_mac(key, "pseudonym", context, text)[:16])
+
+
 def _mac(key: SigningKey, *parts: str) -> bytes:
     # Each part is preceded by its length: no two lists of parts give one message.
     message = b"".join(f"{len(part.encode())}:".encode() + part.encode() for part in parts)

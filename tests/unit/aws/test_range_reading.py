@@ -16,7 +16,7 @@ from penstock.exports.place import Place
 from penstock.exports.postgres import TableQuery
 from penstock.exports.ranges import TableRange
 from penstock.jobs.cancel import cancel, end_cancelled
-from penstock.model.job import Job
+from penstock.model.job import Artifact, Job
 from penstock.ports import Databases, JobStore, Outputs
 
 RANGE = TableRange(number=0, snapshot="0-0-1", query=TableQuery(sql="SELECT 1"))
@@ -90,6 +90,16 @@ class House:
         self.cancel()
         end_cancelled(self.jobs.ports, self.jobs.latest(self.job), now=self.jobs.now)
 
+    def succeed(self) -> None:
+        """End the job well, with a result that others have made."""
+        worked = self.jobs.latest(self.job).finalizing()
+        artifact = Artifact(part="part-000001-00000.parquet", rows=1, bytes=1, sha256="")
+        ended = worked.succeeded((artifact,), now=self.jobs.now, expires_at=self.jobs.now)
+        for job in (worked, ended):
+            self.jobs.ports.store.advance(
+                job, was_version=job.version - 1, fencing_token=job.fencing_token
+            )
+
     def files(self) -> list[str]:
         return self.jobs.files(self.job)
 
@@ -142,7 +152,7 @@ def test_a_range_of_a_job_that_is_cancelled_is_left_without_an_answer(
     assert house.files() == [LIST]
 
 
-@pytest.mark.parametrize("how", [House.cancel, House.end])
+@pytest.mark.parametrize("how", [House.cancel, House.end, House.succeed])
 def test_an_answer_that_came_too_late_is_removed(
     house: House, how: Callable[[House], None]
 ) -> None:

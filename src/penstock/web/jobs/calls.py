@@ -2,7 +2,6 @@
 
 from penstock import formats
 from penstock.errors import KeyNeededError
-from penstock.exports.check import Checked
 from penstock.jobs.cancel import cancel as cancel_job
 from penstock.jobs.cancel import discard as discard_job
 from penstock.jobs.submit import Submission, submit
@@ -15,7 +14,7 @@ from penstock.web.jobs.access import checked_export, fitting_types, visible_job
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.listening import missed_of
 from penstock.web.jobs.requests import ListedJobs, WantedExport
-from penstock.web.jobs.visitors import Turns, refuse_too_large
+from penstock.web.jobs.visitors import Turns, refuse_too_large, visitor_of
 from penstock.web.resources import Resources
 
 _MOST_LOOKS = 20
@@ -36,18 +35,25 @@ def begin_export(
     TooManyAtOnceError and ResponseTooLargeError for visitors, and BusyError.
     """
     checked = checked_export(resources, asker, wanted)
-    if asker.key is not None:
-        job = _submitted(resources, api, asker, checked, user=asker.key.user, key=idempotency_key)
-        return answers.accepted(job)
-    refuse_too_large(resources, asker, checked)
-    job = turns.take(
-        api.ports.store,
-        asker,
-        checked,
-        key=idempotency_key,
-        begin=lambda: _submitted(resources, api, asker, checked, user=ANONYMOUS, key=None),
+    asked = Submission(
+        tenant=asker.tenant.id,
+        user=ANONYMOUS if asker.key is None else asker.key.user,
+        kind="export",
+        type=checked.type.name,
+        params=checked.params,
+        size=checked.size,
+        dataset_version=checked.dataset_version,
+        idempotency_key=idempotency_key,
+        visitor=visitor_of(resources, asker) if asker.key is None else None,
     )
-    return answers.accepted(job)
+
+    def begin(submission: Submission) -> Job:
+        return submit(api.ports, submission, now=resources.now())
+
+    if asker.key is not None:
+        return answers.accepted(begin(asked))
+    refuse_too_large(resources, asker, checked)
+    return answers.accepted(turns.take(api.ports.store, asker, asked, begin=begin))
 
 
 def export_types(asker: Asker) -> Answer:
@@ -131,28 +137,6 @@ def discard(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> An
     """
     discard_job(api.ports, visible_job(api, asker, job_id), now=resources.now())
     return Answer(status=204, headers={"cache-control": "no-store"})
-
-
-def _submitted(
-    resources: Resources,
-    api: JobsApi,
-    asker: Asker,
-    checked: Checked,
-    *,
-    user: str,
-    key: str | None,
-) -> Job:
-    wanted = Submission(
-        tenant=asker.tenant.id,
-        user=user,
-        kind="export",
-        type=checked.type.name,
-        params=checked.params,
-        size=checked.size,
-        dataset_version=checked.dataset_version,
-        idempotency_key=key,
-    )
-    return submit(api.ports, wanted, now=resources.now())
 
 
 def _page(wanted: ListedJobs, before: str | None) -> str:

@@ -1,23 +1,17 @@
 """Visitors: what may be exported without a key, and how much of it at once."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from penstock import formats
-from penstock.errors import (
-    IdempotencyMismatchError,
-    ResponseTooLargeError,
-    TooManyAtOnceError,
-    UnknownJobError,
-)
+from penstock.errors import ResponseTooLargeError, TooManyAtOnceError
 from penstock.exports.check import FORMATS, Checked
 from penstock.exports.slice_query import SliceParameters, read_query
+from penstock.jobs.submit import Submission, stored_key
 from penstock.model.format import Style
-from penstock.model.job import ANONYMOUS, STATES, TERMINAL, Job, hash_of
+from penstock.model.job import ANONYMOUS, STATES, TERMINAL, Job
+from penstock.model.signature import pseudonym
 from penstock.ports import JobStore, JobsWanted
 from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.engine import Allowance
@@ -29,9 +23,10 @@ from penstock.web.throttle import network_of
 
 _RETRY_SECONDS = 10
 _COUNT_SECONDS = 2.0
-_MOST_ADDRESSES = 10_000
+_LOCKS = 64
+"""Tenants that share one wait for each other; there may be any number of tenants."""
 
-_Begin: TypeAlias = Callable[[], Job]
+_Begin: TypeAlias = Callable[[Submission], Job]
 
 
 def refuse_too_large(resources: Resources, asker: Asker, checked: Checked) -> None:
@@ -80,68 +75,48 @@ def _refuse_above(cap: int | None, found: int, *, unit: str) -> None:
         raise ResponseTooLargeError(limit=cap, estimated=found, unit=unit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Begun:
-    job: Job
-    key: str | None
-    what: str
+def visitor_of(resources: Resources, asker: Asker) -> str:
+    """Name whoever asks from an address, or from a network of IPv6, as jobs do.
+
+    The name is the same for as long as the tenant's signing key, and tells nobody the address.
+    """
+    key = resources.ports.keys.signing_keys(asker.tenant.id)[0]
+    return pseudonym(key, network_of(asker.address), context=asker.tenant.id)
 
 
 class Turns:
-    """Lets visitors begin jobs, one after the other, while few are under way.
+    """Lets the visitors of a tenant begin jobs, one after the other, while few are under way.
 
-    Those of a tenant are counted in the store; those of an address, or of a network of IPv6, are
-    remembered by this process, with their Idempotency-Keys: to the store all visitors are one user,
-    and the key of one must not give the job of another.
+    Jobs are counted where they are stored, whichever process took them. Two processes that count at
+    the same moment may let one more through: a limit is not a lock.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._begun: OrderedDict[tuple[str, str], dict[str, _Begun]] = OrderedDict()
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
 
-    def take(
-        self, store: JobStore, asker: Asker, checked: Checked, *, key: str | None, begin: _Begin
-    ) -> Job:
-        """Begin a job, or give the one under way that the same key began from the same address.
+    def take(self, store: JobStore, asker: Asker, wanted: Submission, *, begin: _Begin) -> Job:
+        """Begin a job, or have the one given that its idempotency key began.
 
-        Raises IdempotencyMismatchError if that was another one, TooManyAtOnceError, and what
-        `begin` raises.
+        Raises TooManyAtOnceError, and what `begin` raises.
         """
-        place = (asker.tenant.id, network_of(asker.address))
-        caps = asker.tenant.caps
-        what = hash_of({"type": checked.type.name, "params": checked.params})
-        with self._lock:
-            mine = self._under_way(store, place)
-            for each in mine.values():
-                if key is not None and each.key == key:
-                    if each.what != what:
-                        raise IdempotencyMismatchError
-                    return each.job
-            _refuse_from(caps.anonymous_jobs_per_address, len(mine))
-            _refuse_from(caps.anonymous_jobs, _count(store, place[0], caps.anonymous_jobs))
-            job = begin()
-            mine[job.id] = _Begun(job=job, key=key, what=what)
-            self._begun[place] = mine
-            self._begun.move_to_end(place)
-            if len(self._begun) > _MOST_ADDRESSES:
-                self._begun.popitem(last=False)
-            return job
-
-    def _under_way(self, store: JobStore, place: tuple[str, str]) -> dict[str, _Begun]:
-        found: dict[str, _Begun] = {}
-        for job_id, begun in self._begun.get(place, {}).items():
-            with suppress(UnknownJobError):
-                if not store.get(place[0], job_id).is_over:
-                    found[job_id] = begun
-        return found
+        tenant, caps = asker.tenant.id, asker.tenant.caps
+        with self._locks[hash(tenant) % _LOCKS]:
+            under_way = _under_way(store, tenant, most=caps.anonymous_jobs)
+            key = stored_key(wanted)
+            if key is None or all(job.idempotency_key != key for job in under_way):
+                mine = sum(job.visitor == wanted.visitor for job in under_way)
+                _refuse_from(caps.anonymous_jobs_per_address, mine)
+                _refuse_from(caps.anonymous_jobs, len(under_way))
+            return begin(wanted)
 
 
-def _count(store: JobStore, tenant: str, most: int) -> int:
-    return sum(
-        len(store.list(tenant, JobsWanted(user=ANONYMOUS, state=state), limit=most))
+def _under_way(store: JobStore, tenant: str, *, most: int) -> list[Job]:
+    return [
+        job
         for state in STATES
         if state not in TERMINAL
-    )
+        for job in store.list(tenant, JobsWanted(user=ANONYMOUS, state=state), limit=most)
+    ]
 
 
 def _refuse_from(limit: int, count: int) -> None:
