@@ -36,13 +36,13 @@ class Deployed:
         """Give the key of a dataset's object."""
         return f"acme/datasets/{dataset}.parquet"
 
-    def variables(self, *, megabytes: int | None = None) -> dict[str, str]:
-        """Give the download function's whole environment, as the template has it for a size."""
+    def variables(
+        self, name: str = "DownloadFunction", *, megabytes: int | None = None
+    ) -> dict[str, str]:
+        """Give a function's whole environment, as the template has it for a size."""
         parameters = {} if megabytes is None else {"MemoryMegabytes": str(megabytes)}
         inherited = self.stack.variables
-        read = read_function(
-            TEMPLATE, "DownloadFunction", parameters=parameters, inherited=inherited
-        )
+        read = read_function(TEMPLATE, name, parameters=parameters, inherited=inherited)
         return read.environment(inherited=inherited, given={})
 
     def behind(self, *, s3: str, aws: str) -> "Deployed":

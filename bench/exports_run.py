@@ -1,11 +1,11 @@
-"""One run: every way out of PostgreSQL in rotation, then slices, then the API of a service."""
+"""One run: every way out of PostgreSQL in rotation, what progress costs, slices, then the API."""
 
 import itertools
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import dataset
+import exports_functions
 import exports_jobs
 import exports_latency
 import exports_peers
-from exports_jobs import House, Way
+import exports_progress
+from exports_jobs import ONE_READER, TWO_READERS, House
 from exports_postgres import WideTable, postgres
 from exports_results import Effort, Made, Results, Taken
 from penstock.model.job import Job
@@ -57,11 +59,14 @@ def run(
         say(f"making the table of {effort.rows:,} rows in {work}")
         table = server.table(effort.rows)
         _rounds(results, table, effort, work=work, with_peers=with_peers, log=log, say=say)
+        say("what progress costs")
+        with _fresh_home(work) as home:
+            results.progress = exports_progress.progress(table, effort, home=home, log=log)
         if effort.large_rows is not None:
             say(f"making the table of {effort.large_rows:,} rows")
             table = server.table(effort.large_rows)
             say("PostgreSQL, many rows")
-            results.large.append(_exported(table, "command", work=work, log=log, results=results))
+            results.large.append(_exported(table, work=work, log=log, checked=results.checked))
     say(f"making the dataset of {effort.slice_rows:,} rows")
     path = dataset.make_sorted(work, rows=effort.slice_rows)
     for number in range(effort.slice_rounds):
@@ -72,6 +77,9 @@ def run(
     say("the API of a running service")
     with _fresh_home(work) as home:
         results.answers = exports_latency.answers(program, effort, home=home, log=log)
+    say("the API's function")
+    with _fresh_home(work) as folder:
+        results.of_function = exports_functions.function_answers(folder, calls=effort.posts)
     return results
 
 
@@ -85,38 +93,47 @@ def _rounds(
     log: Path,
     say: Say,
 ) -> None:
-    lists = {"command": results.exports, "told": results.told, "silent": results.silent}
+    ways = [(ONE_READER, results.exports), (TWO_READERS, results.side_by_side)]
     for number in range(effort.rounds):
         say(f"PostgreSQL, round {number + 1} of {effort.rounds}")
-        # Each of the two comes first as often as the other: what drifts weighs on both alike.
-        pair: tuple[Way, Way] = ("told", "silent") if number % 2 == 0 else ("silent", "told")
-        ways: tuple[Way, ...] = ("command", *pair, *reversed(pair))
-        for way in ways:
-            lists[way].append(_exported(table, way, work=work, log=log, results=results))
+        # Who is first alternates: what drifts weighs on both alike.
+        for readers, made in ways if number % 2 == 0 else reversed(ways):
+            checked = None if made else results.checked
+            made.append(_exported(table, readers, work=work, log=log, checked=checked))
         for peer in exports_peers.WAYS if with_peers else ():
             if peer in exports_peers.SLOW and number not in {0, effort.rounds - 1}:
                 continue
             _peer(results, peer, table, work=work)
 
 
-def _exported(table: WideTable, way: Way, *, work: Path, log: Path, results: Results) -> Made:
+def _exported(
+    table: WideTable,
+    readers: Mapping[str, str] = ONE_READER,
+    *,
+    work: Path,
+    log: Path,
+    checked: list[str] | None,
+) -> Made:
     with (
         _fresh_home(work) as home,
-        exports_jobs.house(home, way, log=log, connection_string=table.connection_string) as house,
+        exports_jobs.house(
+            home, log=log, readers=readers, connection_string=table.connection_string
+        ) as house,
     ):
         house.made(TYPE, SMALL)
         job, made = house.made(TYPE, {})
         if made.rows != table.rows:
             raise BenchError(f"{made.rows:,} rows were exported of {table.rows:,}")
-        if not (results.exports or results.told) or table.rows != results.rows:
-            results.checked.append(_checked(house, job, table))
+        if checked is not None:
+            checked.append(_checked(house, job, table))
     return made
 
 
 def _checked(house: House, job: Job, table: WideTable) -> str:
     """Read a result with a reader that isn't ours: the order of its rows, and a sum of decimals."""
     net, last = Decimal(0), 0
-    for path in house.files(job):
+    paths = house.files(job)
+    for path in paths:
         file = pq.ParquetFile(path)
         if file.schema_arrow.field("net").type != pa.decimal128(12, 2):
             raise BenchError(f"decimals came out as {file.schema_arrow.field('net').type}")
@@ -128,7 +145,8 @@ def _checked(house: House, job: Job, table: WideTable) -> str:
             net += pc.sum(batch.column("net")).as_py()
     if last != table.rows or net != table.net:
         raise BenchError(f"decimals sum up to {net}, in the database to {table.net}")
-    return f"{last:,} rows of PostgreSQL, in order, with decimals whose sum is exact"
+    files = "one file" if len(paths) == 1 else f"{len(paths)} files"
+    return f"{last:,} rows of PostgreSQL in {files}, in order, with decimals whose sum is exact"
 
 
 def _peer(results: Results, way: str, table: WideTable, *, work: Path) -> None:
@@ -160,7 +178,7 @@ def _sliced(path: Path, case: str, *, rows: int, work: Path, log: Path) -> Made:
     params = {"dataset": _DATASET, **_SLICES[case]}
     with (
         _fresh_home(work) as home,
-        exports_jobs.house(home, "command", log=log, datasets={_DATASET: path}) as house,
+        exports_jobs.house(home, log=log, datasets={_DATASET: path}) as house,
     ):
         house.made("dataset-slice", {**params, "query": "_limit=1000"})
         _, made = house.made("dataset-slice", params)

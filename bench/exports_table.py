@@ -4,16 +4,30 @@ from collections.abc import Sequence
 from statistics import median
 
 from exports_peers import NOTES
-from exports_results import Answers, Made, Results, Taken, middle, peak, percentile, rate
+from exports_results import (
+    Answers,
+    Asked,
+    FunctionAnswers,
+    Progress,
+    Results,
+    Taken,
+    middle,
+    peak,
+    percentile,
+    rate,
+)
+from interval import Interval
 from table import NOTHING, markdown, target_table
 from targets import MEGABYTE, TIMES, Target
 
 OURS = "Penstock, penstock work"
+TWO_READERS = "Penstock, penstock work and two readers"
 
 _HOW = (
     "Times are medians. Ours is from the start of a job's attempt to its end, checks and manifest "
     "included, by a worker that had made a small export before; a peer's begins with its "
-    "connecting. Peak memory is that of the process, without the database's."
+    "connecting. Peak memory is that of the process, without the database's; with two readers "
+    "that of the three processes together, what they share counted for each."
 )
 
 
@@ -22,9 +36,10 @@ def tables(results: Results, found: Sequence[Target]) -> str:
     parts = [
         _ways(results),
         _notes(results),
-        _progress(results),
+        _progress(results.progress),
         _slices(results),
         _answers(results.answers),
+        _of_function(results.of_function),
         target_table(found),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -36,13 +51,15 @@ def _ways(results: Results) -> str:
     ours = middle(results.exports, lambda each: each.seconds)
     rows = [
         [
-            OURS,
-            _seconds(ours),
-            _rate(rate(results.exports)),
+            name,
+            _seconds(middle(made, lambda each: each.seconds)),
+            _rate(rate(made)),
             "",
-            _megabytes(results.exports[0].size if results.exports else None),
-            _megabytes(peak(results.exports)),
+            _megabytes(made[0].size),
+            _megabytes(peak(made)),
         ]
+        for name, made in ((OURS, results.exports), (TWO_READERS, results.side_by_side))
+        if made
     ]
     rows += [
         [f"{OURS}, {each.rows:,} rows", _seconds(each.seconds), _rate(rate([each])), "",
@@ -69,6 +86,8 @@ def _peer(way: str, taken: Sequence[Taken], rows: int, ours: float | None) -> li
 
 def _notes(results: Results) -> str:
     lines = [_HOW]
+    if any(made.parts == 1 for made in results.side_by_side):
+        lines.append(f"{TWO_READERS}: of so few rows, one reads all.")
     if results.checked:
         lines.append(f"Checked in this run: {'; '.join(results.checked)}.")
     lines += [f"{way}: {note}." for way, note in NOTES.items() if way in results.peers]
@@ -76,29 +95,46 @@ def _notes(results: Results) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _progress(results: Results) -> str:
-    if not (results.told and results.silent):
+def _progress(progress: Progress) -> str:
+    if not progress.pairs:
         return ""
-    head = ["the same job", "median", "fastest", "slowest", "processor time, median"]
-    told, silent = _spread(results.told), _spread(results.silent)
+    head = [f"the same job, {progress.rows:,} rows", "with its progress", "without", "costs",
+            "with 95 % certainty"]  # fmt: skip
+    told = [each.told for each in progress.pairs]
+    silent = [each.silent for each in progress.pairs]
     rows = [
-        ["with its progress", *(_seconds(each) for each in told)],
-        ["without", *(_seconds(each) for each in silent)],
         [
-            "what progress costs",
-            *(
-                _percent(one / other) if other else NOTHING
-                for one, other in zip(told, silent, strict=True)
-            ),
+            "time, median",
+            _seconds(median(each.seconds for each in told)),
+            _seconds(median(each.seconds for each in silent)),
+            *_cost(progress.cost_in_time),
+        ],
+        [
+            "processor time, median",
+            _seconds(median(each.processor_seconds for each in told)),
+            _seconds(median(each.processor_seconds for each in silent)),
+            *_cost(progress.cost_in_processor_time),
         ],
     ]
-    return markdown(head, rows)
+    said = (
+        f"{len(progress.pairs)} pairs, made by one warm worker, the one with progress first in "
+        f"every other. What it costs is the median of the pairs' ratios, and the interval is that "
+        "of the sign test."
+    )
+    if progress.weighed:
+        telling = median(each.telling_seconds for each in progress.weighed)
+        share = median(each.telling_seconds / each.processor_seconds for each in progress.weighed)
+        said += (
+            f" Timed by itself, telling takes {_milliseconds(telling)} of a job's processor time "
+            f"({100 * share:.2f} %): all words, and reports to its store, {progress.reports:g}."
+        )
+    return f"{markdown(head, rows)}\n\n{said}"
 
 
-def _spread(made: Sequence[Made]) -> list[float]:
-    taken = [each.seconds for each in made]
-    spent = median(each.processor_seconds for each in made)
-    return [median(taken), min(taken), max(taken), spent]
+def _cost(found: Interval | None) -> list[str]:
+    if found is None:
+        return [NOTHING, NOTHING]
+    return [_percent(found.median), f"{_percent(found.low)} to {_percent(found.high)}"]
 
 
 def _slices(results: Results) -> str:
@@ -143,6 +179,34 @@ def _answers(answers: Answers) -> str:
     return f"{markdown(head, rows)}\n\n{said}"
 
 
+def _of_function(answers: FunctionAnswers | None) -> str:
+    if answers is None:
+        return ""
+    head = ["the API's handler, on stand-ins, warm", "times", "median", "p95", "slowest"]
+    rows = []
+    for name, seconds in (
+        ("POST of an export", answers.posts),
+        ("GET of a status", answers.statuses),
+    ):
+        row = _row(name, seconds)
+        rows.append([*row[:4], row[5]])
+    said = "\n".join(
+        f"- {name}: {_calls(asked)}"
+        for name, asked in (("POST", answers.counted_post), ("GET", answers.counted_status))
+    )
+    return f"{markdown(head, rows)}\n\n{said}"
+
+
+def _calls(asked: Asked) -> str:
+    """Tell what one answer asked for, with the milliseconds that each call took."""
+    calls = ", ".join(f"{each.what} {each.seconds * 1000:.1f}" for each in asked.calls)
+    return (
+        f"of {asked.seconds * 1000:.1f} ms with counting, {asked.elsewhere * 1000:.1f} are spent "
+        f"in stand-ins; it waits for {asked.waits_for:.1f} round trips one behind the other: "
+        f"{calls} ms."
+    )
+
+
 def _row(name: str, seconds: Sequence[float]) -> list[str]:
     shown = [percentile(seconds, which) for which in (50, 95, 99)]
     slowest = max(seconds, default=None)
@@ -165,5 +229,5 @@ def _megabytes(size: int | None) -> str:
     return NOTHING if size is None else f"{size / MEGABYTE:,.0f} MB"
 
 
-def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f} %"
+def _percent(share: float) -> str:
+    return f"{100 * share:+.2f} %"

@@ -1,12 +1,14 @@
 """What exports must reach: each target with what was measured."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from exports_results import Answers, Made, Results, middle, peak, percentile, rate
-from targets import MEGABYTE, TIMES, Target, least, most
+from exports_results import Answers, FunctionAnswers, Made, Results, peak, percentile, rate
+from interval import Interval
+from targets import MEGABYTE, Target, least, most
 
 PEAK_MEGABYTES = 300
+PROGRESS_PERCENT = 2
 
 
 def targets(results: Results) -> list[Target]:
@@ -22,21 +24,29 @@ def targets(results: Results) -> list[Target]:
             _memory(f"peak memory, {made[0].rows:,} rows of a dataset, {case}", made)
             for case, made in results.slices.items()
         ),
-        most(
-            "the job with its progress, times the one without",
-            _ratio(results, lambda each: each.seconds), 1.02, TIMES,
-        ),
-        most(
-            "the same, times its processor time",
-            _ratio(results, lambda each: each.processor_seconds), 1.02, TIMES,
-        ),
+        _cost("what progress costs, of a job's time", results.progress.cost_in_time),
+        _cost("the same, of its processor time", results.progress.cost_in_processor_time),
     ]  # fmt: skip
-    return found + _of_answers(results.answers)
+    return found + _of_answers(results.answers) + _of_function(results.of_function)
 
 
-def _ratio(results: Results, of: Callable[[Made], float]) -> float | None:
-    told, silent = middle(results.told, of), middle(results.silent, of)
-    return told / silent if told and silent else None
+def _cost(name: str, found: Interval | None) -> Target:
+    """Make a target that is reached or missed only if all of the interval says so."""
+    if found is None:
+        return most(name, None, PROGRESS_PERCENT, "%")
+    low, high = 100 * found.low, 100 * found.high
+    reached = True if high <= PROGRESS_PERCENT else False if low > PROGRESS_PERCENT else None
+    target = most(name, 100 * found.median, PROGRESS_PERCENT, "%")
+    return replace(target, reached=reached, between=(low, high))
+
+
+def _of_function(answers: FunctionAnswers | None) -> list[Target]:
+    posts = percentile(answers.posts, 50) if answers else None
+    statuses = percentile(answers.statuses, 50) if answers else None
+    return [
+        most("POST through the API's handler, warm, median", _milli(posts), 100, "ms"),
+        most("GET of a status through it, warm, median", _milli(statuses), 100, "ms"),
+    ]
 
 
 def _of_answers(answers: Answers) -> list[Target]:

@@ -9,7 +9,7 @@ import deployed
 from deployed import Deployed
 from invoker import function
 from packaged import DOWNLOAD, Program
-from penstock.aws.function_url import BURST_BYTES, BYTES_A_SECOND
+from penstock.aws.runtime.function_url import BURST_BYTES, BYTES_A_SECOND
 from sink import Pace, Taken
 
 PLAIN = "CSV"

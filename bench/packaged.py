@@ -60,7 +60,7 @@ def _leave_to_be_read(folder: Path) -> None:
 def installed() -> Program:
     """Give the function as it is installed in this venv."""
     return Program(
-        command=(sys.executable, "-m", "penstock.aws.runtime"),
+        command=(sys.executable, "-m", "penstock.aws.runtime.loop"),
         variables={"PATH": os.environ["PATH"]},
         said="as installed in this venv",
     )

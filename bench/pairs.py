@@ -128,4 +128,4 @@ def _adapter_headers() -> Mapping[str, str]:
     return {"x-amzn-lambda-context": json.dumps(context)}
 
 
-_LOOP_COMMAND = (sys.executable, "-m", "penstock.aws.runtime")
+_LOOP_COMMAND = (sys.executable, "-m", "penstock.aws.runtime.loop")

@@ -155,17 +155,24 @@ def _crowd(results: Results) -> str:
 
 def target_table(found: Sequence[Target]) -> str:
     """Lay out what was wanted beside what was measured."""
-    words = {True: "reached", False: "MISSED", None: "not measured"}
-    rows = [
-        [
-            each.name,
-            each.wanted,
-            NOTHING if each.measured is None else f"{each.measured:,.2f} {each.unit}",
-            words[each.reached],
-        ]
-        for each in found
-    ]
+    rows = [[each.name, each.wanted, _measured(each), _verdict(each)] for each in found]
     return markdown(["target", "wanted", "measured", ""], rows)
+
+
+def _measured(target: Target) -> str:
+    if target.measured is None:
+        return NOTHING
+    shown = f"{target.measured:,.2f} {target.unit}"
+    if target.between is not None:
+        low, high = target.between
+        shown += f" ({low:,.2f} to {high:,.2f})"
+    return shown
+
+
+def _verdict(target: Target) -> str:
+    if target.reached is None:
+        return "not measured" if target.measured is None else "undecided"
+    return "reached" if target.reached else "MISSED"
 
 
 def _scaled(results: Results, way: Way, case: str) -> float | None:

@@ -19,6 +19,9 @@ class Target:
     measured: float | None
     unit: str
     reached: bool | None
+    """None of what was not measured, or not well enough to say."""
+    between: tuple[float, float] | None = None
+    """Where the true value is with 95 % certainty, of what is known no better."""
 
 
 def targets(results: Results, lineitems: Mapping[str, Results]) -> list[Target]:

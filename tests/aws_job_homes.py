@@ -10,14 +10,14 @@ from tests.job_homes import DatabasesHome, FreshRecords, JobRecords, OpenRecords
 from tests.s3_parts import emptied_bucket
 from tests.stand_ins import StandIn
 
-from penstock.aws.databases import SsmDatabases
-from penstock.aws.dead_letters import SqsDeadLetters
-from penstock.aws.job_events import DynamoJobEvents
-from penstock.aws.job_upkeep import DynamoJobUpkeep
-from penstock.aws.jobs import DynamoJobStore
-from penstock.aws.outputs import S3Outputs
-from penstock.aws.queue import SqsDispatch
-from penstock.aws.records import Records
+from penstock.aws.jobs.databases import SsmDatabases
+from penstock.aws.jobs.dead_letters import SqsDeadLetters
+from penstock.aws.jobs.events import DynamoJobEvents
+from penstock.aws.jobs.outputs import S3Outputs
+from penstock.aws.jobs.queue import SqsDispatch
+from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.services.records import Records
 from penstock.model.job import SIZES, SizeClass
 from penstock.model.message import JobMessage, message_from
 from penstock.ports import Outputs

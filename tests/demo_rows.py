@@ -9,8 +9,8 @@ from psycopg import sql
 from pyarrow import csv
 from tests.postgres_parts import PostgresDatabase, PostgresServer
 
-from penstock.local.demo_database_rows import rows_of
-from penstock.local.demo_database_schema import AFTERWARDS, SCHEMA, TABLES
+from penstock.local.demo.database_rows import rows_of
+from penstock.local.demo.database_schema import AFTERWARDS, SCHEMA, TABLES
 
 
 def fill_with_demo(database: PostgresDatabase) -> None:

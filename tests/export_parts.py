@@ -20,10 +20,10 @@ from penstock.exports.sources import ExportSources
 from penstock.exports.work import export
 from penstock.jobs.run import Ran
 from penstock.jobs.submit import Submission, submit
-from penstock.local.catalog import store_catalog
-from penstock.local.exports import FileExports
-from penstock.local.keys import SqliteKeys
-from penstock.local.publish import publish
+from penstock.local.datasets.catalog import store_catalog
+from penstock.local.datasets.exports import FileExports
+from penstock.local.datasets.publish import publish
+from penstock.local.tenants.keys import SqliteKeys
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
 from penstock.model.key import Role

@@ -11,14 +11,14 @@ from penstock.jobs.rules import JobRules
 from penstock.jobs.run import Ran, Work, Worker, run
 from penstock.jobs.submit import Submission, submit
 from penstock.jobs.sweep import Sweeper, Swept, sweep
-from penstock.local.databases import FileDatabases
-from penstock.local.dead_letters import SqliteDeadLetters
-from penstock.local.job_database import JobDatabase
-from penstock.local.job_events import SqliteJobEvents
-from penstock.local.job_upkeep import SqliteJobUpkeep
-from penstock.local.jobs import SqliteJobStore
-from penstock.local.outputs import FileOutputs
-from penstock.local.queue import Received, SqliteQueue
+from penstock.local.jobs.database import JobDatabase
+from penstock.local.jobs.databases import FileDatabases
+from penstock.local.jobs.dead_letters import SqliteDeadLetters
+from penstock.local.jobs.events import SqliteJobEvents
+from penstock.local.jobs.outputs import FileOutputs
+from penstock.local.jobs.queue import Received, SqliteQueue
+from penstock.local.jobs.store import SqliteJobStore
+from penstock.local.jobs.upkeep import SqliteJobUpkeep
 from penstock.model.event import JobEvent
 from penstock.model.job import SIZES, Job
 from penstock.ports import JobPorts

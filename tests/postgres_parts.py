@@ -12,8 +12,8 @@ import pyarrow as pa
 from psycopg import conninfo
 
 from penstock.exports.postgres import PostgresReader, Snapshot, TableQuery
-from penstock.local import demo_database_use
-from penstock.local.demo_database_server import OWNER, password
+from penstock.local.demo import database_use
+from penstock.local.demo.database_server import OWNER, password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +93,9 @@ def never() -> bool:
 def running(folder: Path) -> Iterator[PostgresServer]:
     """Run a server on a folder for the body."""
     folder = folder.resolve()
-    demo_database_use.use(folder)
+    database_use.use(folder)
     try:
-        sockets = demo_database_use.ensure_started(folder)
+        sockets = database_use.ensure_started(folder)
         yield PostgresServer(sockets=sockets, secret=password(folder))
     finally:
-        demo_database_use.leave(folder)
+        database_use.leave(folder)

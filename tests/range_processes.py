@@ -31,5 +31,5 @@ def _processes() -> Iterator[tuple[int, int]]:
             behind_name = (place / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if b"penstock.local.range_process" in command:
+        if b"penstock.local.jobs.range_process" in command:
             yield int(place.name), int(behind_name[_PARENT_FIELD])

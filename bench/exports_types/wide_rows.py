@@ -29,5 +29,5 @@ EXPORT = ExportType(
         "note",
     ),
     sort=("id",),
-    size="medium",
+    size="large",
 )  # fmt: skip

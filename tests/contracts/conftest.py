@@ -10,14 +10,14 @@ from tests.aws_job_homes import dynamo_records, s3_outputs, sqs_queues, ssm_data
 from tests.job_homes import DatabasesHome, FreshRecords, JobRecords, OpenRecords, Queues
 from tests.moving_clock import Clock, SteadyClock
 
-from penstock.local.databases import FileDatabases
-from penstock.local.dead_letters import SqliteDeadLetters
-from penstock.local.job_database import JobDatabase
-from penstock.local.job_events import SqliteJobEvents
-from penstock.local.job_upkeep import SqliteJobUpkeep
-from penstock.local.jobs import SqliteJobStore
-from penstock.local.outputs import FileOutputs
-from penstock.local.queue import SqliteQueue
+from penstock.local.jobs.database import JobDatabase
+from penstock.local.jobs.databases import FileDatabases
+from penstock.local.jobs.dead_letters import SqliteDeadLetters
+from penstock.local.jobs.events import SqliteJobEvents
+from penstock.local.jobs.outputs import FileOutputs
+from penstock.local.jobs.queue import SqliteQueue
+from penstock.local.jobs.store import SqliteJobStore
+from penstock.local.jobs.upkeep import SqliteJobUpkeep
 from penstock.model.job import SizeClass
 from penstock.model.message import JobMessage
 from penstock.ports import Outputs

@@ -8,10 +8,10 @@ import pytest
 from tests.s3_parts import emptied_bucket
 from tests.stand_ins import StandIn
 
-from penstock.aws.blobs import S3Blobs
+from penstock.aws.datasets.blobs import S3Blobs
 from penstock.errors import DatasetChangedError
-from penstock.local.blobs import FileBlobs
-from penstock.local.stored import identity_of
+from penstock.local.datasets.blobs import FileBlobs
+from penstock.local.datasets.stored import identity_of
 from penstock.model.dataset import DataFile
 from penstock.ports import Blobs
 from penstock.reading.objects import StoredObject

@@ -16,15 +16,15 @@ from tests.reading_parts import minute, reader_over
 from tests.s3_parts import emptied_bucket, store_of
 from tests.stand_ins import StandIn
 
-from penstock.aws.catalog import S3Catalog
+from penstock.aws.datasets.catalog import S3Catalog
 from penstock.errors import (
     DatasetChangedError,
     DatasetDamagedError,
     UnknownDatasetError,
     VersionGoneError,
 )
-from penstock.local.catalog import folder_catalog, store_catalog
-from penstock.local.private import set_private
+from penstock.local.datasets.catalog import folder_catalog, store_catalog
+from penstock.local.datasets.private import set_private
 from penstock.model.dataset import Dataset
 from penstock.model.slice import everything
 from penstock.ports import Catalog

@@ -13,12 +13,12 @@ from tests.job_homes import a_job
 from tests.reading_parts import minute, reader_over
 from tests.s3_parts import emptied_bucket, store_of
 
-from penstock.aws.exports import S3Exports
-from penstock.aws.outputs import S3Outputs
+from penstock.aws.datasets.exports import S3Exports
+from penstock.aws.jobs.outputs import S3Outputs
 from penstock.errors import DatasetDamagedError
 from penstock.exports.result import manifest_of
-from penstock.local.exports import FileExports
-from penstock.local.outputs import FileOutputs
+from penstock.local.datasets.exports import FileExports
+from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.job import Artifact, Job
 from penstock.model.manifest import Manifest
 from penstock.model.slice import everything

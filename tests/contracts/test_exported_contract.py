@@ -13,11 +13,11 @@ from tests.reading_parts import minute, reader_over
 from tests.s3_parts import emptied_bucket, store_of
 from tests.stand_ins import StandIn
 
-from penstock.aws.blobs import S3Blobs
-from penstock.aws.exports import S3Exports
+from penstock.aws.datasets.blobs import S3Blobs
+from penstock.aws.datasets.exports import S3Exports
 from penstock.errors import DatasetDamagedError, UnknownDatasetError
-from penstock.local.blobs import FileBlobs
-from penstock.local.exports import FileExports
+from penstock.local.datasets.blobs import FileBlobs
+from penstock.local.datasets.exports import FileExports
 from penstock.model.job import new_job_id
 from penstock.model.manifest import Manifest, Part
 from penstock.model.slice import everything

@@ -11,10 +11,10 @@ from tests.aws_tables import client_of, fresh_name, make_keys_table
 from tests.moving_clock import START, Clock
 from tests.stand_ins import StandIn
 
-from penstock.aws.keys import DynamoKeys
-from penstock.aws.signing_keys import SsmSigningKeys
+from penstock.aws.tenants.keys import DynamoKeys
+from penstock.aws.tenants.signing_keys import SsmSigningKeys
 from penstock.errors import SetupError
-from penstock.local.keys import SqliteKeys
+from penstock.local.tenants.keys import SqliteKeys
 from penstock.model.key import ApiKey, new_key
 from penstock.ports import Keys
 

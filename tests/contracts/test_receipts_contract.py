@@ -12,9 +12,9 @@ from tests.aws_tables import client_of, fresh_name, make_receipts_table
 from tests.moving_clock import START, Clock
 from tests.stand_ins import StandIn
 
-from penstock.aws.receipts import DynamoReceipts
+from penstock.aws.tenants.receipts import DynamoReceipts
 from penstock.errors import UnknownReceiptError
-from penstock.local.receipts import SqliteReceipts
+from penstock.local.tenants.receipts import SqliteReceipts
 from penstock.model.receipt import Receipt, ReceiptState, new_receipt_id
 from penstock.ports import Receipts
 

@@ -7,10 +7,10 @@ from tests.aws_tables import client_of, fresh_name
 from tests.moving_clock import Clock
 from tests.stand_ins import StandIn
 
-from penstock.aws.tenants import SsmTenants
+from penstock.aws.tenants.tenants import SsmTenants
 from penstock.cli.homes import TenantRegister
 from penstock.errors import BusyError, SetupError, UnknownHostError
-from penstock.local.tenants import FileTenants
+from penstock.local.tenants.tenants import FileTenants
 from penstock.model.tenant import Caps, Tenant
 
 ACME = Tenant(

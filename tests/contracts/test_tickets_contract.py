@@ -6,9 +6,9 @@ import pytest
 from tests.aws_tables import client_of, fresh_name, make_sockets_table
 from tests.moving_clock import Clock
 
-from penstock.aws.records import Records
-from penstock.aws.sockets import DynamoTickets
-from penstock.local.tickets import MemoryTickets
+from penstock.aws.jobs.sockets import DynamoTickets
+from penstock.aws.services.records import Records
+from penstock.local.jobs.tickets import MemoryTickets
 from penstock.ports import Listener, Tickets
 
 ANN = Listener(tenant="acme", user="ann", is_admin=False)

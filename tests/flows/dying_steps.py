@@ -19,7 +19,7 @@ from penstock.jobs.redrive import redrive
 from penstock.jobs.rules import JobRules
 from penstock.jobs.submit import Submission, submit
 from penstock.jobs.sweep import Sweeper, sweep
-from penstock.local.job_ports import local_jobs
+from penstock.local.jobs.ports import local_jobs
 from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
 

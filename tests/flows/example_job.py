@@ -5,9 +5,9 @@ import hashlib
 from tests.aws_tables import client_of
 from tests.flows.stack_on_stand_ins import Stack, keys_of
 
-from penstock.aws.jobs import DynamoJobStore
-from penstock.aws.records import Records
-from penstock.aws.sockets import DynamoTickets
+from penstock.aws.jobs.sockets import DynamoTickets
+from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.services.records import Records
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of
 from penstock.model.job import Job, Progress, hash_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from penstock.aws.invoke.managed import Context
-from penstock.aws.runtime import handler_named
+from penstock.aws.runtime.loop import handler_named
 
 _PATIENCE_SECONDS = 60.0
 

@@ -11,11 +11,11 @@ from typing import IO
 
 from tests.flows.function_url_events import event_of
 
-from penstock.aws.function_url import BURST_BYTES, BYTES_A_SECOND, MOST_BYTES
 from penstock.aws.invoke.environment import INIT_SECONDS, Environment
 from penstock.aws.invoke.prelude import Prelude, after_prelude
 from penstock.aws.invoke.request import BrokenRequestError, Request
 from penstock.aws.invoke.server import Answer
+from penstock.aws.runtime.function_url import BURST_BYTES, BYTES_A_SECOND, MOST_BYTES
 from penstock.errors import FunctionError
 
 _START_SECONDS = 10

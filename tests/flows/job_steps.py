@@ -9,7 +9,7 @@ from pathlib import Path
 
 from penstock.jobs.steps import take_step
 from penstock.jobs.submit import Submission, submit
-from penstock.local.job_ports import local_jobs
+from penstock.local.jobs.ports import local_jobs
 from penstock.model.event import EventName
 from penstock.model.job import Job, JobFault, Progress
 from penstock.ports import JobPorts

@@ -18,7 +18,7 @@ from tests.long_runs import until
 
 from penstock.errors import SetupError
 from penstock.jobs.redrive import redrive
-from penstock.local.job_ports import LocalJobs, local_jobs
+from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.clock import utc_now
 from penstock.model.job import WORKING, Artifact, Job
 from penstock.ports import JobsWanted

@@ -12,7 +12,7 @@ from pathlib import Path
 from penstock.jobs.rules import JobRules
 from penstock.jobs.sweep import Sweeper, sweep
 from penstock.local.compose import work_commands
-from penstock.local.job_ports import LocalJobs
+from penstock.local.jobs.ports import LocalJobs
 from penstock.local.opened import Served
 from penstock.local.supervise import Supervisor
 from penstock.settings import Settings

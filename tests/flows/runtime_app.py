@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 REPOSITORY = Path(__file__).parents[2]
 PIECE = bytes(range(256)) * 256
-COMMAND = (sys.executable, "-m", "penstock.aws.runtime")
+COMMAND = (sys.executable, "-m", "penstock.aws.runtime.loop")
 
 _Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 

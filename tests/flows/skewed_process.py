@@ -16,7 +16,7 @@ from pathlib import Path
 from penstock.jobs.rules import JobRules
 from penstock.jobs.sweep import Sweeper, sweep
 from penstock.local.compose_work import compose_work
-from penstock.local.job_ports import local_jobs
+from penstock.local.jobs.ports import local_jobs
 from penstock.local.opened import Served
 from penstock.local.work import work_off
 from penstock.model.clock import utc_now

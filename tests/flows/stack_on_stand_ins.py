@@ -18,9 +18,9 @@ from tests.aws_tables import (
 )
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
-from penstock.aws.keys import DynamoKeys
-from penstock.aws.signing_keys import SsmSigningKeys
-from penstock.aws.tenants import SsmTenants
+from penstock.aws.tenants.keys import DynamoKeys
+from penstock.aws.tenants.signing_keys import SsmSigningKeys
+from penstock.aws.tenants.tenants import SsmTenants
 from penstock.model.clock import utc_now
 from penstock.model.job import SIZES
 from penstock.model.key import Role, new_key

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penstock.local.private import set_private
-from penstock.local.tenants import FileTenants
+from penstock.local.datasets.private import set_private
+from penstock.local.tenants.tenants import FileTenants
 from penstock.model.key import Role, new_key
 from penstock.model.signature import sign_url
 from penstock.model.tenant import Tenant

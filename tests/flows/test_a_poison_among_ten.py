@@ -22,8 +22,8 @@ from tests.flows.tenant_homes import add_tenant, store
 from tests.long_runs import until
 from tests.stand_ins import StandIn
 
-from penstock.aws.dead_letters import SqsDeadLetters
-from penstock.aws.job_items import JOB, job_place
+from penstock.aws.jobs.dead_letters import SqsDeadLetters
+from penstock.aws.jobs.items import JOB, job_place
 from penstock.jobs.rules import rules_of
 from penstock.jobs.sweep import Sweeper, sweep
 from penstock.local.places import jobs_path

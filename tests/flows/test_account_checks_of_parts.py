@@ -25,10 +25,10 @@ from tests.flows.stack_on_stand_ins import (
 )
 from tests.stand_ins import StandIn
 
-from penstock.aws.clients import Clients
 from penstock.aws.compose import compose
 from penstock.aws.origin import SECRET_HEADER, OriginSecrets, behind_edge
 from penstock.aws.rotation import Step, rotate
+from penstock.aws.services.clients import Clients
 from penstock.settings import AwsSettings, from_environment
 from penstock.web.app import create_app
 

@@ -19,7 +19,7 @@ from tests.kept_log import log_as_it_was
 from tests.stand_ins import StandIn, client_of
 
 from penstock.aws import handlers
-from penstock.aws.signing_keys import SsmSigningKeys
+from penstock.aws.tenants.signing_keys import SsmSigningKeys
 from penstock.model.clock import utc_now
 from penstock.model.signature import sign_url
 

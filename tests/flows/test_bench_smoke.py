@@ -60,9 +60,14 @@ def test_the_quick_exports_benchmark_loses_no_job_and_prints_its_targets(tmp_pat
     assert all(target["measured"] is not None for target in body["targets"])
     measured = body["results"]
     assert not measured["failures"]
-    assert [line.split()[0] for line in measured["checked"]] == ["20,000", "30,000"]
-    assert [each["rows"] for each in (*measured["exports"], *measured["large"])] == [20_000, 30_000]
-    assert len(measured["told"]) == len(measured["silent"]) == 2
+    assert [line.split()[0] for line in measured["checked"]] == ["20,000", "20,000", "30,000"]
+    made = (*measured["exports"], *measured["side_by_side"], *measured["large"])
+    assert [each["rows"] for each in made] == [20_000, 20_000, 30_000]
+    assert all(
+        pair["told"]["writes"] > pair["silent"]["writes"] for pair in measured["progress"]["pairs"]
+    )
+    asked_for = [each["what"] for each in measured["of_function"]["counted_post"]["calls"]]
+    assert asked_for.count("TransactWriteItems") == asked_for.count("SendMessage") == 1
     assert len(measured["peers"]) == 4
     assert {each["rows"] for made in measured["slices"].values() for each in made} == {20_000}
     answers = measured["answers"]

@@ -16,7 +16,7 @@ from tests.long_runs import until
 
 from penstock.jobs.cancel import cancel
 from penstock.jobs.submit import Submission, submit
-from penstock.local.job_ports import LocalJobs, local_jobs
+from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.clock import utc_now
 from penstock.model.job import WORKING, Job
 

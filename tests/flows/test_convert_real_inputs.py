@@ -15,7 +15,7 @@ import pytest
 from tests.flows.csv_spectrum import SPECTRUM
 
 from penstock.errors import SetupError
-from penstock.local.convert import convert_folder, converted
+from penstock.local.datasets.convert import convert_folder, converted
 
 
 def says(value: object, text: str, *, type_: pa.DataType, null_text: str | None) -> bool:

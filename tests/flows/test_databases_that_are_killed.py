@@ -15,7 +15,7 @@ from tests.long_runs import until
 from tests.postgres_parts import PostgresDatabase
 from tests.stepped_outputs import Stepped, once
 
-from penstock.local import demo_database_use
+from penstock.local.demo import database_use
 
 MORE = 300_000
 NAME = "killed"
@@ -47,7 +47,7 @@ class Server:
 
     def start(self) -> None:
         """Start it where it is down, and wait until it takes connections."""
-        sockets = demo_database_use.ensure_started(self.folder)
+        sockets = database_use.ensure_started(self.folder)
         self.string = psycopg.conninfo.make_conninfo(self.string, host=sockets)
 
         def answers() -> bool:

@@ -22,24 +22,24 @@ from tests.job_homes import a_job, told
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 from typer.testing import CliRunner, Result
 
-from penstock.aws.dead_letters import SqsDeadLetters
-from penstock.aws.job_administration import (
+from penstock.aws.jobs.administration import (
     BUCKET_PARAMETER,
     DEAD_LETTERS_PARAMETER,
     JOBS_TABLE_PARAMETER,
     OWN_QUEUES_PATH,
     QUEUE_PARAMETERS,
 )
-from penstock.aws.jobs import DynamoJobStore
-from penstock.aws.queue import SqsDispatch
-from penstock.aws.records import Records
+from penstock.aws.jobs.dead_letters import SqsDeadLetters
+from penstock.aws.jobs.queue import SqsDispatch
+from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.services.records import Records
 from penstock.cli import app
 from penstock.client.job_command import Asked
 from penstock.client.jobs_command import show_job
 from penstock.errors import SetupError
 from penstock.jobs.cancel import discard
-from penstock.local.dead_letters import SqliteDeadLetters
-from penstock.local.job_ports import local_jobs
+from penstock.local.jobs.dead_letters import SqliteDeadLetters
+from penstock.local.jobs.ports import local_jobs
 from penstock.model.job import Job, JobFault
 from penstock.model.message import message_from, message_of
 from penstock.model.tenant import Tenant

@@ -18,10 +18,10 @@ from penstock.errors import UnknownJobError
 from penstock.jobs.cancel import cancel
 from penstock.jobs.redrive import redrive
 from penstock.jobs.submit import Submission, submit
-from penstock.local.databases import FileDatabases
-from penstock.local.job_ports import LocalJobs, local_jobs
+from penstock.local.datasets.publish import publish
+from penstock.local.jobs.databases import FileDatabases
+from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.local.places import databases_path
-from penstock.local.publish import publish
 from penstock.model.clock import utc_now
 from penstock.model.job import SIZES, Job
 from penstock.ports import JobsWanted

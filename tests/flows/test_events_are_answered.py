@@ -29,8 +29,8 @@ from tests.flows.stack_on_stand_ins import (
 from tests.management_api import ManagementApi, management_api
 from tests.stand_ins import StandIn
 
-from penstock.aws.job_upkeep import DynamoJobUpkeep
-from penstock.aws.records import Records
+from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.services.records import Records
 from penstock.model.job import Job
 
 EVENTS = REPOSITORY / "events"

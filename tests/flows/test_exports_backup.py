@@ -17,7 +17,7 @@ from tests.postgres_parts import PostgresDatabase, PostgresServer
 from tests.stepped_outputs import Stepped, once
 
 from penstock.errors import BusyError
-from penstock.local.demo_database_schema import TABLES
+from penstock.local.demo.database_schema import TABLES
 from penstock.model.job import Job, new_job_id
 from penstock.reading.exported import shown_name
 

@@ -13,8 +13,8 @@ from tests.s3_parts import emptied_bucket, s3_client, store_of
 from tests.stand_ins import StandIn
 from tests.stepped_outputs import Stepped, once
 
-from penstock.aws.exports import S3Exports
-from penstock.aws.outputs import S3Outputs
+from penstock.aws.datasets.exports import S3Exports
+from penstock.aws.jobs.outputs import S3Outputs
 from penstock.errors import BusyError
 from penstock.exports.limits import ExportLimits
 from penstock.exports.sources import ExportSources

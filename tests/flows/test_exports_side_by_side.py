@@ -29,11 +29,11 @@ from penstock.jobs.run import Ran
 from penstock.jobs.submit import Submission, submit
 from penstock.jobs.sweep import Sweeper
 from penstock.local.compose import work_commands
-from penstock.local.databases import FileDatabases
-from penstock.local.job_ports import LocalJobs, local_jobs
+from penstock.local.jobs.databases import FileDatabases
+from penstock.local.jobs.ports import LocalJobs, local_jobs
+from penstock.local.jobs.range_pool import RangePool
 from penstock.local.opened import Served
 from penstock.local.places import databases_path
-from penstock.local.range_pool import RangePool
 from penstock.local.supervise import Supervisor
 from penstock.model.job import Artifact, Job
 from penstock.ports import RangesWanted

@@ -14,8 +14,8 @@ from tests.flows.service import serving
 
 from penstock.jobs.submit import Submission, submit
 from penstock.local.compose_work import compose_work
+from penstock.local.datasets.private import set_private
 from penstock.local.opened import Served
-from penstock.local.private import set_private
 from penstock.local.work import work_off
 from penstock.model.job import ANONYMOUS, SIZES, new_job_id
 from penstock.settings import Settings

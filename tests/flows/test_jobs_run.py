@@ -21,7 +21,7 @@ from penstock.errors import (
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.redrive import redrive
 from penstock.jobs.run import Work, run
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
 from penstock.model.message import message_of

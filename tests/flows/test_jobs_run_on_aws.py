@@ -14,17 +14,17 @@ from tests.moving_clock import Clock
 from tests.s3_parts import emptied_bucket
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
-from penstock.aws.clients import Clients
-from penstock.aws.databases import SsmDatabases
-from penstock.aws.dead_letters import SqsDeadLetters
-from penstock.aws.job_events import DynamoJobEvents
-from penstock.aws.job_upkeep import DynamoJobUpkeep
-from penstock.aws.jobs import DynamoJobStore
-from penstock.aws.outputs import S3Outputs
-from penstock.aws.queue import SqsDispatch
-from penstock.aws.records import Records
-from penstock.aws.socket_events import SocketEvents
-from penstock.aws.sockets import DynamoSockets
+from penstock.aws.jobs.databases import SsmDatabases
+from penstock.aws.jobs.dead_letters import SqsDeadLetters
+from penstock.aws.jobs.events import DynamoJobEvents
+from penstock.aws.jobs.outputs import S3Outputs
+from penstock.aws.jobs.queue import SqsDispatch
+from penstock.aws.jobs.socket_events import SocketEvents
+from penstock.aws.jobs.sockets import DynamoSockets
+from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.services.clients import Clients
+from penstock.aws.services.records import Records
 from penstock.errors import PermanentError, UnknownJobError
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.redrive import redrive

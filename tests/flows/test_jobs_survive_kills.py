@@ -9,8 +9,8 @@ import pytest
 from tests.flows.mortals import Mortals, find_dropped, mortals
 
 from penstock.jobs.submit import Submission, submit
-from penstock.local.job_ports import LocalJobs, local_jobs
-from penstock.local.publish import publish
+from penstock.local.datasets.publish import publish
+from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.job import Job
 
 ROWS = 5000

@@ -24,8 +24,8 @@ from tests.flows.stack_on_stand_ins import (
 from tests.management_api import ManagementApi, management_api
 from tests.stand_ins import StandIn
 
-from penstock.aws.bus_events import SOURCE
-from penstock.aws.dead_letters import SqsDeadLetters
+from penstock.aws.jobs.bus_events import SOURCE
+from penstock.aws.jobs.dead_letters import SqsDeadLetters
 from penstock.model.job import SIZES
 
 SLICE = {

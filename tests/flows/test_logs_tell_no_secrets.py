@@ -17,7 +17,7 @@ from tests.flows.edge_requests import Answered, ask
 from tests.flows.tenant_homes import add_key, add_tenant, store
 from tests.kept_log import log_as_it_was
 
-from penstock.aws.accounts import accounts, log_as_json
+from penstock.aws.logs.requests import accounts, log_as_json
 from penstock.local.compose import compose
 from penstock.local.opened import Served
 from penstock.model.tenant import Tenant

@@ -21,16 +21,16 @@ from tests.s3_parts import emptied_bucket, s3_client, store_of
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 from tests.stepped_outputs import Stepped
 
-from penstock.aws.clients import Clients
-from penstock.aws.exports import S3Exports
-from penstock.aws.outputs import S3Outputs
+from penstock.aws.datasets.exports import S3Exports
+from penstock.aws.jobs.outputs import S3Outputs
+from penstock.aws.services.clients import Clients
 from penstock.exports.limits import ExportLimits
 from penstock.exports.work import export
 from penstock.jobs.rules import JobRules
 from penstock.jobs.run import Worker
 from penstock.jobs.submit import Submission, submit
-from penstock.local.job_ports import LocalJobs, local_jobs
-from penstock.local.owners import this_owner
+from penstock.local.jobs.owners import this_owner
+from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.local.work import work_off
 from penstock.model.clock import utc_now
 from penstock.model.job import SIZES, Job

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_key
 
-from penstock.local.tenants_alone import LOCAL_TENANT
+from penstock.local.tenants.alone import LOCAL_TENANT
 
 CHECKS = [
     not_a_server_error,

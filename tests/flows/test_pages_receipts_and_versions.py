@@ -13,7 +13,7 @@ import pytest
 from tests.flows.sample_service import ROWS, Sample, sample_service, ten
 from tests.flows.tenant_homes import add_key, datasets_of, store
 
-from penstock.local.publish import publish
+from penstock.local.datasets.publish import publish
 from penstock.model.receipt import new_receipt_id
 
 FORMATS = ["csv", "json", "ndjson", "parquet", "arrow"]

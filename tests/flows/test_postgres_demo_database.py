@@ -14,8 +14,8 @@ from tests.postgres_parts import never
 
 from penstock.errors import NoDatabaseError
 from penstock.exports.postgres import PostgresReader, TableQuery
-from penstock.local.demo_database import demo_connection_string, leave_demo_database
-from penstock.local.demo_database_server import socket_folder
+from penstock.local.demo.database import demo_connection_string, leave_demo_database
+from penstock.local.demo.database_server import socket_folder
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_tenant_without_a_database_has_none(home: Path) -> None:
 USER = """
 import sys
 from pathlib import Path
-from penstock.local.demo_database import demo_connection_string
+from penstock.local.demo.database import demo_connection_string
 print(demo_connection_string(Path(sys.argv[1]), "demo"), flush=True)
 sys.stdin.readline()
 """

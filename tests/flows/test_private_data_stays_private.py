@@ -12,7 +12,7 @@ from tests.flows.tenant_homes import add_key, signed, store
 from tests.flows.two_tenants import ACME, BROOK, NAMES, Two, assert_tells_nothing, two_tenants
 
 from penstock.errors import SetupError
-from penstock.local.private import set_private
+from penstock.local.datasets.private import set_private
 
 
 @pytest.fixture(scope="module")

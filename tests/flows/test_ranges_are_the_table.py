@@ -21,7 +21,7 @@ from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.range_answers import Answer, parts_of, read_as_described
 from penstock.exports.ranges import joined, split
 from penstock.exports.readers import TenantReaders
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 
 KINDS: dict[str, st.SearchStrategy[Any]] = {
     "bigint": st.integers(-5, 5) | st.integers(-(2**63), 2**63 - 1),

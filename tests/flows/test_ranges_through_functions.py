@@ -21,8 +21,8 @@ from tests.large_orders import ROWS, large_orders, lose_first_snapshot
 from tests.postgres_parts import PostgresDatabase, PostgresServer
 from tests.stand_ins import StandIn
 
-from penstock.aws.clients import Clients
-from penstock.aws.job_ports import job_ports
+from penstock.aws.jobs.ports import job_ports
+from penstock.aws.services.clients import Clients
 from penstock.exports.place import Place
 from penstock.exports.postgres import TableQuery
 from penstock.exports.ranges import TableRange

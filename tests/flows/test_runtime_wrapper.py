@@ -28,4 +28,4 @@ def test_the_python_that_it_is_given_runs_the_runtime(tmp_path: Path) -> None:
     layers = tmp_path / "opt" / "python"
     packages = layers / "lib" / "python3.13" / "site-packages"
     assert paths == f"/var/task:{packages}:{layers}:/var/runtime"
-    assert arguments == ["-m", "penstock.aws.runtime"]
+    assert arguments == ["-m", "penstock.aws.runtime.loop"]

@@ -13,8 +13,8 @@ from tests.reading_parts import minute, reader_over
 from tests.s3_parts import emptied_bucket, store_of
 from tests.stand_ins import StandIn, client_of
 
-from penstock.aws.blobs import S3Blobs
-from penstock.aws.catalog import S3Catalog
+from penstock.aws.datasets.blobs import S3Blobs
+from penstock.aws.datasets.catalog import S3Catalog
 from penstock.errors import BusyError, DatasetChangedError, DatasetDamagedError, PenstockError
 from penstock.model.dataset import Dataset
 from penstock.model.slice import everything

@@ -19,7 +19,7 @@ from penstock.errors import SetupError
 from penstock.jobs.run import Ran, run
 from penstock.local.compose_work import compose_work
 from penstock.local.installation import installation_of
-from penstock.local.job_signals import local_signals
+from penstock.local.jobs.signals import local_signals
 from penstock.local.opened import Served
 from penstock.model.attempt import Attempt
 from penstock.model.job import SIZES, Artifact

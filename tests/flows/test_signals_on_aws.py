@@ -12,8 +12,8 @@ from tests.flows.test_jobs_through_functions import SLICE, gateway_event
 from tests.redis_parts import PATIENCE_SECONDS, RedisServer, hanging_server, redis_server
 from tests.stand_ins import StandIn
 
-from penstock.aws.clients import Clients
 from penstock.aws.compose_work import compose_work
+from penstock.aws.services.clients import Clients
 from penstock.jobs.run import Ran, run
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact

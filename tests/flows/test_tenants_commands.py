@@ -17,12 +17,12 @@ from tests.flows.tenant_homes import store
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
 from penstock.aws.administration import KEYS_TABLE_PARAMETER
-from penstock.aws.keys import DynamoKeys
-from penstock.aws.signing_keys import SsmSigningKeys
-from penstock.aws.tenants import SsmTenants
+from penstock.aws.tenants.keys import DynamoKeys
+from penstock.aws.tenants.signing_keys import SsmSigningKeys
+from penstock.aws.tenants.tenants import SsmTenants
 from penstock.cli.homes import TenantRegister
 from penstock.errors import UnknownHostError
-from penstock.local.tenants import FileTenants
+from penstock.local.tenants.tenants import FileTenants
 from penstock.model.signature import url_signature_fits
 from penstock.model.tenant import Caps, Tenant
 

@@ -11,7 +11,7 @@ from tests.job_parts import JobHouse, job_house
 
 from penstock.jobs.rules import JobRules
 from penstock.jobs.sweep import Sweeper, sweep
-from penstock.local.owners import this_clock
+from penstock.local.jobs.owners import this_clock
 
 LOOKS = 8
 
@@ -23,7 +23,7 @@ def other_clock() -> str:
         [
             sys.executable,
             "-c",
-            "from penstock.local.owners import this_clock; print(this_clock(), end='')",
+            "from penstock.local.jobs.owners import this_clock; print(this_clock(), end='')",
         ],
         check=True,
         capture_output=True,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_tenant, datasets_of, store
 
-from penstock.local.publish import publish
+from penstock.local.datasets.publish import publish
 from penstock.model.tenant import Tenant
 
 ACME = "acme.example"

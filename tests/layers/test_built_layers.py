@@ -31,7 +31,7 @@ _DOWNLOAD_ALONE = """
 import json
 from penstock.lean import leave_out_unused
 leave_out_unused()
-import penstock.aws.runtime, penstock.aws.handlers
+import penstock.aws.runtime.loop, penstock.aws.handlers
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from tests.template.templates import ROOT, Template, expanded, resources
 
-from penstock.aws import accounts, work_accounts
+from penstock.aws.logs import requests, work
 
 WANTED = {
     "aborted-streams",
@@ -38,7 +38,7 @@ def alarms() -> dict[str, Template]:
 
 def written_metrics() -> list[str]:
     """Give the names of the metrics that functions write about requests, and about work."""
-    modules = (accounts, work_accounts)
+    modules = (requests, work)
     return [
         name
         for module in modules

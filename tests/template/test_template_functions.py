@@ -12,17 +12,18 @@ from pydantic_settings import BaseSettings
 from tests.template.policies import allowed
 from tests.template.templates import ROOT, Template, expanded, listed, resources
 
-from penstock.aws import job_items, receipts, sockets
-from penstock.aws.bus_events import SOURCE
-from penstock.aws.job_administration import (
+from penstock.aws.jobs import items, sockets
+from penstock.aws.jobs.administration import (
     BUCKET_PARAMETER,
     DEAD_LETTERS_PARAMETER,
     JOBS_TABLE_PARAMETER,
     OWN_QUEUES_PATH,
     QUEUE_PARAMETERS,
 )
-from penstock.aws.keys import KEYS_TABLE
-from penstock.aws.outputs import TAG
+from penstock.aws.jobs.bus_events import SOURCE
+from penstock.aws.jobs.outputs import TAG
+from penstock.aws.tenants import receipts
+from penstock.aws.tenants.keys import KEYS_TABLE
 from penstock.settings import (
     AwsSettings,
     JobSettings,
@@ -49,7 +50,7 @@ FUNCTIONS = tuple(SETTINGS)
 WORKERS = ("SmallWorkFunction", "MediumWorkFunction", "LargeWorkFunction")
 TABLES = {
     "ReceiptsTable": (receipts.RECEIPTS_TABLE, receipts.EXPIRES_ATTRIBUTE),
-    "JobsTable": (job_items.JOBS_TABLE, job_items.EXPIRES_ATTRIBUTE),
+    "JobsTable": (items.JOBS_TABLE, items.EXPIRES_ATTRIBUTE),
     "SocketsTable": (sockets.SOCKETS_TABLE, sockets.EXPIRES_ATTRIBUTE),
 }
 NO_VALUE = {"Ref": "AWS::NoValue"}

@@ -243,7 +243,7 @@ def operation_names(node: ast.AST) -> Iterator[str]:
 @cache
 def calls() -> tuple[Call, ...]:
     return tuple(
-        Call(path.stem, place, operations()[name])
+        Call(".".join(path.relative_to(AWS).with_suffix("").parts), place, operations()[name])
         for path in sorted(AWS.rglob("*.py"))
         for place, node in methods(ast.parse(path.read_text(encoding="utf-8")))
         for name in operation_names(node)
@@ -260,14 +260,19 @@ def reached_from(module: str) -> frozenset[str]:
     while new:
         name = new.pop()
         reached.add(name)
-        tree = ast.parse((AWS / f"{name}.py").read_text(encoding="utf-8"))
+        tree = ast.parse(source_of(name).read_text(encoding="utf-8"))
         imported = {
             (each.module or "").removeprefix("penstock.aws.")
             for each in ast.walk(tree)
             if isinstance(each, ast.ImportFrom)
         }
-        new |= {each for each in imported if (AWS / f"{each}.py").exists()} - reached - {"rotation"}
+        new |= {each for each in imported if source_of(each).exists()} - reached - {"rotation"}
     return frozenset(reached)
+
+
+def source_of(module: str) -> Path:
+    """Give where a module of AWS's home stands, by its dotted name in there."""
+    return AWS.joinpath(*module.split(".")).with_suffix(".py")
 
 
 def called_by(function: str) -> set[str]:

@@ -16,11 +16,11 @@ from tests.unit.docs_pages import (
     template,
 )
 
-from penstock.aws.accounts import facts
-from penstock.aws.logged_dispatch import routed_facts
+from penstock.aws.jobs.logged_dispatch import routed_facts
+from penstock.aws.jobs.range_reading import RangeOrder
+from penstock.aws.logs.requests import facts
+from penstock.aws.logs.work import Worked, worked_facts
 from penstock.aws.range_handler import range_facts
-from penstock.aws.range_reading import RangeOrder
-from penstock.aws.work_accounts import Worked, worked_facts
 from penstock.exports.range_answers import Answer
 from penstock.jobs.run import Outcome, Ran
 from penstock.jobs.sweep import Swept

@@ -92,7 +92,9 @@ def test_the_engines_allocator_is_set_unless_it_is_set_already() -> None:
     assert printed == [4999950000, True]
 
 
-@pytest.mark.parametrize("module", ["penstock.local.range_orders", "penstock.aws.range_handler"])
+@pytest.mark.parametrize(
+    "module", ["penstock.local.jobs.range_orders", "penstock.aws.range_handler"]
+)
 def test_who_reads_ranges_of_tables_loads_no_engine(module: str) -> None:
     program = f"import json, sys, {module}; print(json.dumps([*sys.modules]))"
     loaded, _ = ran(program)

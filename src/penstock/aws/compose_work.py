@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from penstock.aws.clients import Clients
 from penstock.aws.compose import open_store
-from penstock.aws.job_ports import job_ports
-from penstock.aws.job_signals import stack_signals
-from penstock.aws.map_ranges import MapRanges
+from penstock.aws.jobs.map_ranges import MapRanges
+from penstock.aws.jobs.ports import job_ports
+from penstock.aws.jobs.signals import stack_signals
+from penstock.aws.services.clients import Clients
 from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
 from penstock.exports.sources import ExportSources

@@ -14,15 +14,15 @@ from mangum import Mangum
 from mangum.handlers.api_gateway import HTTPGateway
 from mangum.types import Scope as EventScope
 
-from penstock.aws.accounts import log_as_json
-from penstock.aws.clients import Clients
 from penstock.aws.compose import compose
-from penstock.aws.function_url import extensions_of, scope_of
-from penstock.aws.job_ports import job_ports
-from penstock.aws.job_signals import stack_signals, with_hints
+from penstock.aws.jobs.ports import job_ports
+from penstock.aws.jobs.signals import stack_signals, with_hints
+from penstock.aws.jobs.sockets import DynamoTickets
+from penstock.aws.logs.requests import log_as_json
 from penstock.aws.origin import OriginSecrets, behind_edge
-from penstock.aws.records import Records
-from penstock.aws.sockets import DynamoTickets
+from penstock.aws.runtime.function_url import extensions_of, scope_of
+from penstock.aws.services.clients import Clients
+from penstock.aws.services.records import Records
 from penstock.errors import SetupError
 from penstock.model.clock import utc_now
 from penstock.settings import JobSettings, from_environment

@@ -4,12 +4,12 @@ import logging
 from functools import cache
 from typing import Any
 
-from penstock.aws.accounts import log_as_json
-from penstock.aws.bus_events import event_from
-from penstock.aws.clients import Clients
-from penstock.aws.records import Records
-from penstock.aws.socket_events import POST_SECONDS, SocketEvents
-from penstock.aws.sockets import DynamoSockets
+from penstock.aws.jobs.bus_events import event_from
+from penstock.aws.jobs.socket_events import POST_SECONDS, SocketEvents
+from penstock.aws.jobs.sockets import DynamoSockets
+from penstock.aws.logs.requests import log_as_json
+from penstock.aws.services.clients import Clients
+from penstock.aws.services.records import Records
 from penstock.model.clock import utc_now
 from penstock.settings import SocketSettings, from_environment
 

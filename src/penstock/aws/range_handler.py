@@ -5,13 +5,13 @@ import time
 from functools import cache
 from typing import Any
 
-from penstock.aws.accounts import log_as_json
-from penstock.aws.clients import Clients
-from penstock.aws.databases import SsmDatabases
-from penstock.aws.jobs import DynamoJobStore
-from penstock.aws.outputs import S3Outputs
-from penstock.aws.range_reading import Outcome, RangeOrder, RangeReading
-from penstock.aws.records import Records
+from penstock.aws.jobs.databases import SsmDatabases
+from penstock.aws.jobs.outputs import S3Outputs
+from penstock.aws.jobs.range_reading import Outcome, RangeOrder, RangeReading
+from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.logs.requests import log_as_json
+from penstock.aws.services.clients import Clients
+from penstock.aws.services.records import Records
 from penstock.errors import BusyError
 from penstock.exports.limits import ExportLimits
 from penstock.exports.range_answers import Answer

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from penstock.aws.adapter_context import adapted
+from penstock.aws.runtime.adapter_context import adapted
 from penstock.lean import (
     have_engine_give_back,
     keep_trimmed,

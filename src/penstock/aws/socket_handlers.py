@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from penstock.aws.accounts import log_as_json
-from penstock.aws.clients import Clients
-from penstock.aws.job_events import DynamoJobEvents
-from penstock.aws.jobs import DynamoJobStore
-from penstock.aws.records import Records
-from penstock.aws.socket_events import POST_SECONDS, SocketEvents
-from penstock.aws.sockets import DynamoSockets, DynamoTickets
+from penstock.aws.jobs.events import DynamoJobEvents
+from penstock.aws.jobs.socket_events import POST_SECONDS, SocketEvents
+from penstock.aws.jobs.sockets import DynamoSockets, DynamoTickets
+from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.logs.requests import log_as_json
+from penstock.aws.services.clients import Clients
+from penstock.aws.services.records import Records
 from penstock.errors import BusyError, TooManyAtOnceError
 from penstock.model.clock import utc_now
 from penstock.ports import JobEvents, JobStore

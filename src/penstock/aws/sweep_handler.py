@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from penstock.aws.accounts import log_as_json
-from penstock.aws.clients import Clients
-from penstock.aws.job_ports import job_ports
+from penstock.aws.jobs.ports import job_ports
+from penstock.aws.logs.requests import log_as_json
+from penstock.aws.services.clients import Clients
 from penstock.jobs.rules import rules_of
 from penstock.jobs.sweep import Sweeper, sweep
 from penstock.model.clock import utc_now

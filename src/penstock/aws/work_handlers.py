@@ -17,12 +17,12 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from penstock.aws.accounts import log_as_json
-from penstock.aws.clients import Clients
 from penstock.aws.compose_work import compose_work
-from penstock.aws.job_ports import sqs_dispatch
-from penstock.aws.queue import SqsDispatch
-from penstock.aws.work_accounts import Worked, work_accounts
+from penstock.aws.jobs.ports import sqs_dispatch
+from penstock.aws.jobs.queue import SqsDispatch
+from penstock.aws.logs.requests import log_as_json
+from penstock.aws.logs.work import Worked, work_accounts
+from penstock.aws.services.clients import Clients
 from penstock.errors import BusyError
 from penstock.jobs.run import Ran, Worker, run
 from penstock.lean import share_one_heap

@@ -151,10 +151,10 @@ def utc_now() -> datetime:
 
 @contextmanager
 def _in_folder(settings: Settings) -> Iterator[Administered]:
-    from penstock.local.keys import SqliteKeys
     from penstock.local.places import database_path, store_path, tenants_path
-    from penstock.local.tenants import FileTenants
-    from penstock.local.tenants_alone import LOCAL_TENANT
+    from penstock.local.tenants.alone import LOCAL_TENANT
+    from penstock.local.tenants.keys import SqliteKeys
+    from penstock.local.tenants.tenants import FileTenants
 
     home = settings.home.expanduser()
     tenants = FileTenants(tenants_path(home))
@@ -170,7 +170,7 @@ def _in_folder(settings: Settings) -> Iterator[Administered]:
 
         def open_letters() -> Letters:
             from penstock.local.atomic import private_folder
-            from penstock.local.job_ports import local_jobs
+            from penstock.local.jobs.ports import local_jobs
 
             private_folder(home)
             return _letters(stack.enter_context(local_jobs(home)).ports)
@@ -202,10 +202,10 @@ def _letters(ports: JobPorts) -> Letters:
 
 def _in_stack(environment: str, *, table: str | None) -> Administered:
     from penstock.aws.administration import client_of, keys_table
-    from penstock.aws.job_administration import stack_jobs
-    from penstock.aws.keys import DynamoKeys
-    from penstock.aws.signing_keys import SsmSigningKeys
-    from penstock.aws.tenants import SsmTenants
+    from penstock.aws.jobs.administration import stack_jobs
+    from penstock.aws.tenants.keys import DynamoKeys
+    from penstock.aws.tenants.signing_keys import SsmSigningKeys
+    from penstock.aws.tenants.tenants import SsmTenants
 
     ssm = client_of("ssm")
     seconds: float = AwsSettings.model_fields["tenant_seconds"].default

@@ -9,12 +9,12 @@ from threading import Event
 
 from penstock.jobs.rules import rules_of
 from penstock.jobs.sweep import Sweeper
-from penstock.local.job_ports import local_jobs
-from penstock.local.job_signals import local_signals
+from penstock.local.jobs.owners import this_clock
+from penstock.local.jobs.ports import local_jobs
+from penstock.local.jobs.signals import local_signals
+from penstock.local.jobs.tickets import MemoryTickets
 from penstock.local.opened import Served, open_home
-from penstock.local.owners import this_clock
 from penstock.local.supervise import Supervisor
-from penstock.local.tickets import MemoryTickets
 from penstock.model.clock import utc_now
 from penstock.model.job import SIZES
 from penstock.settings import Settings

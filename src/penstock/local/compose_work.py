@@ -10,13 +10,13 @@ from penstock.exports.sources import ExportSources
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
 from penstock.jobs.run import Worker
-from penstock.local.demo_database import found_demo_database, leave_demo_database
-from penstock.local.job_ports import local_jobs
-from penstock.local.job_signals import local_signals
+from penstock.local.demo.database import found_demo_database, leave_demo_database
+from penstock.local.jobs.owners import this_owner
+from penstock.local.jobs.ports import local_jobs
+from penstock.local.jobs.queue import SqliteQueue
+from penstock.local.jobs.range_pool import RangePool
+from penstock.local.jobs.signals import local_signals
 from penstock.local.opened import Served, open_home
-from penstock.local.owners import this_owner
-from penstock.local.queue import SqliteQueue
-from penstock.local.range_pool import RangePool
 from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
 from penstock.reading.workers import Workers

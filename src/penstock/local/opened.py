@@ -8,16 +8,16 @@ from pathlib import Path
 
 from penstock.errors import SetupError
 from penstock.local.atomic import private_folder
-from penstock.local.blobs import FileBlobs
-from penstock.local.catalog import store_catalog
-from penstock.local.demo import demo_tenants, ensure_demo
-from penstock.local.exports import FileExports
-from penstock.local.keys import SqliteKeys
+from penstock.local.datasets.blobs import FileBlobs
+from penstock.local.datasets.catalog import store_catalog
+from penstock.local.datasets.exports import FileExports
+from penstock.local.datasets.served import served_catalog
+from penstock.local.demo.tenants import demo_tenants, ensure_demo
 from penstock.local.places import database_path, store_path, tenants_path
-from penstock.local.receipts import SqliteReceipts
-from penstock.local.served import served_catalog
-from penstock.local.tenants import FileTenants
-from penstock.local.tenants_alone import LOCAL_TENANT, OneTenant
+from penstock.local.tenants.alone import LOCAL_TENANT, OneTenant
+from penstock.local.tenants.keys import SqliteKeys
+from penstock.local.tenants.receipts import SqliteReceipts
+from penstock.local.tenants.tenants import FileTenants
 from penstock.model.clock import utc_now
 from penstock.model.tenant import Tenant
 from penstock.ports import Catalog, Ports, Tenants

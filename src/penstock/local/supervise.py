@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from penstock.errors import BusyError, JobStateError, StaleJobError, UnknownJobError
 from penstock.jobs.sweep import Sweeper, Swept, release, sweep
-from penstock.local.owners import is_dead
-from penstock.local.queue import SqliteQueue
+from penstock.local.jobs.owners import is_dead
+from penstock.local.jobs.queue import SqliteQueue
 from penstock.model.job import WORKING
 from penstock.web.account import where
 

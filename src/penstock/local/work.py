@@ -12,8 +12,8 @@ from penstock.errors import BusyError
 from penstock.jobs.run import Ran, Worker, run
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.compose_work import compose_work
+from penstock.local.jobs.queue import Received, SqliteQueue
 from penstock.local.opened import Served
-from penstock.local.queue import Received, SqliteQueue
 from penstock.model.job import SizeClass, logged_id
 from penstock.model.message import JobMessage
 from penstock.settings import Settings

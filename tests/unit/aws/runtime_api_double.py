@@ -11,7 +11,7 @@ from typing import Any
 
 import h11
 
-from penstock.aws.runtime_api import RuntimeApi
+from penstock.aws.runtime.api import RuntimeApi
 
 KEPT_BYTES = 1_000_000
 

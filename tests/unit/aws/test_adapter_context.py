@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from penstock.aws.adapter_context import adapted
-from penstock.aws.function_url import BURST_BYTES
+from penstock.aws.runtime.adapter_context import adapted
+from penstock.aws.runtime.function_url import BURST_BYTES
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.unit.aws.runtime_api_double import RuntimeApiDouble, event_of
 
-from penstock.aws.answering import answer
+from penstock.aws.runtime.answering import answer
 
 PATIENCE_SECONDS = 20
 

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from penstock.aws.clients import Clients
+from penstock.aws.services.clients import Clients
 
 
 @pytest.fixture

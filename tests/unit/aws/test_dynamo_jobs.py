@@ -16,11 +16,11 @@ from tests.moving_clock import START
 from tests.stand_ins import StandIn
 from tests.unit.aws.watched_client import Watched
 
-from penstock.aws.job_events import DynamoJobEvents
-from penstock.aws.job_items import attributes_of, job_of, lasting_attributes_of, shards
-from penstock.aws.job_upkeep import DynamoJobUpkeep
-from penstock.aws.jobs import KEY_KEPT, DynamoJobStore
-from penstock.aws.records import Records
+from penstock.aws.jobs.events import DynamoJobEvents
+from penstock.aws.jobs.items import attributes_of, job_of, lasting_attributes_of, shards
+from penstock.aws.jobs.store import KEY_KEPT, DynamoJobStore
+from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.services.records import Records
 from penstock.errors import (
     BusyError,
     ContendedError,

@@ -8,8 +8,8 @@ from tests.moving_clock import START, Clock
 from tests.stand_ins import StandIn
 from tests.unit.aws.watched_client import Watched
 
-from penstock.aws.keys import DynamoKeys
-from penstock.aws.signing_keys import SsmSigningKeys
+from penstock.aws.tenants.keys import DynamoKeys
+from penstock.aws.tenants.signing_keys import SsmSigningKeys
 from penstock.errors import BusyError, SetupError
 from penstock.model.key import ApiKey, new_key
 

@@ -9,7 +9,7 @@ from tests.moving_clock import START, Clock
 from tests.stand_ins import StandIn
 from tests.unit.aws.watched_client import Watched
 
-from penstock.aws.receipts import DynamoReceipts
+from penstock.aws.tenants.receipts import DynamoReceipts
 from penstock.errors import BusyError, UnknownReceiptError
 from penstock.model.receipt import Receipt, new_receipt_id
 

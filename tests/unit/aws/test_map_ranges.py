@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from penstock.aws.map_ranges import MapRanges
+from penstock.aws.jobs.map_ranges import MapRanges
 from penstock.errors import BusyError, JobCancelledError, PermanentError, RecoverableError
 from penstock.exports.place import Place
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.job import Artifact
 from penstock.ports import Outputs, RangesWanted
 

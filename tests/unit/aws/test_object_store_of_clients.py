@@ -3,8 +3,8 @@
 import pytest
 from tests.stand_ins import StandIn
 
-from penstock.aws.clients import Clients
-from penstock.aws.objects import object_store
+from penstock.aws.datasets.objects import object_store
+from penstock.aws.services.clients import Clients
 from penstock.errors import SetupError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.job_parts import JobHouse, job_house
 
-from penstock.aws.range_reading import RangeOrder, RangeReading
+from penstock.aws.jobs.range_reading import RangeOrder, RangeReading
 from penstock.errors import BusyError, NoDatabaseError
 from penstock.exports.limits import ExportLimits
 from penstock.exports.place import Place

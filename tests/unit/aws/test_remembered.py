@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.moving_clock import START, Clock
 
-from penstock.aws.remembered import Remembered
+from penstock.aws.services.remembered import Remembered
 from penstock.errors import UnknownHostError
 
 PATIENCE_SECONDS = 30

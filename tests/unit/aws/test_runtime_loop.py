@@ -10,8 +10,8 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.unit.aws.runtime_api_double import RuntimeApiDouble, event_of
 
-from penstock.aws.runtime import handler_named, run
-from penstock.aws.runtime_api import RuntimeApi
+from penstock.aws.runtime.api import RuntimeApi
+from penstock.aws.runtime.loop import handler_named, run
 from penstock.errors import SetupError
 
 PATIENCE_SECONDS = 20
@@ -137,11 +137,13 @@ def test_a_function_without_a_runtime_api_ends_with_an_error() -> None:
 
 
 def test_a_handler_is_found_as_the_managed_runtime_finds_it() -> None:
-    found: object = handler_named("penstock.aws.runtime.handler_named")
+    found: object = handler_named("penstock.aws.runtime.loop.handler_named")
     assert found is handler_named
 
 
-@pytest.mark.parametrize("name", ["", "download", "no.such.module", "penstock.aws.runtime.absent"])
+@pytest.mark.parametrize(
+    "name", ["", "download", "no.such.module", "penstock.aws.runtime.loop.absent"]
+)
 def test_a_handler_that_is_not_there_is_a_clear_error(name: str) -> None:
     def refused() -> NoReturn:
         handler_named(name)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.aws.runtime_api_double import event_of
 
-from penstock.aws.function_url import prelude_of, scope_of, wire_bytes
 from penstock.aws.invoke.prelude import Prelude, parse_prelude
+from penstock.aws.runtime.function_url import prelude_of, scope_of, wire_bytes
 
 HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"))
 

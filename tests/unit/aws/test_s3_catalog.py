@@ -18,8 +18,8 @@ from tests.reading_parts import minute, reader_over
 from tests.s3_parts import emptied_bucket, s3_client, store_of
 from tests.stand_ins import StandIn
 
-from penstock.aws.bucket import Bucket
-from penstock.aws.catalog import S3Catalog
+from penstock.aws.datasets.catalog import S3Catalog
+from penstock.aws.services.bucket import Bucket
 from penstock.errors import (
     BusyError,
     DatasetDamagedError,
@@ -28,7 +28,7 @@ from penstock.errors import (
     UnreadableColumnError,
     VersionGoneError,
 )
-from penstock.local.publish import publish
+from penstock.local.datasets.publish import publish
 from penstock.model.slice import everything
 from penstock.reading import sql
 from penstock.reading.estimate import AT_ONCE

@@ -13,8 +13,8 @@ from tests.lost_answers import answer_of, lose_first_answer, patient_client
 from tests.s3_parts import emptied_bucket
 from tests.stand_ins import StandIn
 
-from penstock.aws.outputs import TAG, S3Outputs
-from penstock.aws.uploads import PART_BYTES, parts_of
+from penstock.aws.jobs.outputs import TAG, S3Outputs
+from penstock.aws.services.uploads import PART_BYTES, parts_of
 from penstock.errors import BusyError
 
 BUCKET = "outputs-alone"

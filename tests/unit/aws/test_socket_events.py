@@ -10,9 +10,9 @@ from tests.management_api import ManagementApi, management_api
 from tests.moving_clock import Clock
 from tests.stand_ins import StandIn
 
-from penstock.aws.records import Records
-from penstock.aws.socket_events import SocketEvents
-from penstock.aws.sockets import LONGEST_OPEN, DynamoSockets, DynamoTickets
+from penstock.aws.jobs.socket_events import SocketEvents
+from penstock.aws.jobs.sockets import LONGEST_OPEN, DynamoSockets, DynamoTickets
+from penstock.aws.services.records import Records
 from penstock.errors import BusyError, TooManyAtOnceError
 from penstock.model.job import ANONYMOUS
 from penstock.ports import Listener

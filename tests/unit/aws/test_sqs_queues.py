@@ -7,8 +7,8 @@ from tests.job_homes import a_message
 from tests.stand_ins import StandIn
 from tests.unit.aws.watched_client import Watched
 
-from penstock.aws.dead_letters import SqsDeadLetters
-from penstock.aws.queue import SqsDispatch
+from penstock.aws.jobs.dead_letters import SqsDeadLetters
+from penstock.aws.jobs.queue import SqsDispatch
 from penstock.errors import BusyError, SetupError
 from penstock.model.job import SIZES
 from penstock.model.message import body_of, message_from

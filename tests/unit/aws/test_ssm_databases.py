@@ -3,7 +3,7 @@
 import pytest
 from psycopg import conninfo
 
-from penstock.aws.databases import through
+from penstock.aws.jobs.databases import through
 
 PROXY = "pool.proxy-abc.eu-west-2.rds.amazonaws.com"
 

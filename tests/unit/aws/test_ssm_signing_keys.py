@@ -7,7 +7,7 @@ from tests.moving_clock import START, Clock
 from tests.stand_ins import StandIn
 from tests.unit.aws.watched_client import Watched
 
-from penstock.aws.signing_keys import SsmSigningKeys
+from penstock.aws.tenants.signing_keys import SsmSigningKeys
 from penstock.errors import BusyError, SetupError
 
 MINUTE = timedelta(seconds=60)

@@ -8,7 +8,7 @@ from tests.moving_clock import START, Clock
 from tests.stand_ins import StandIn
 from tests.unit.aws.watched_client import Watched
 
-from penstock.aws.tenants import SsmTenants
+from penstock.aws.tenants.tenants import SsmTenants
 from penstock.errors import BusyError, SetupError, UnknownHostError
 from penstock.model.tenant import Tenant
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.aws.tenant_parameters import is_index_name, parameters_of, tenant_of
+from penstock.aws.tenants.parameters import is_index_name, parameters_of, tenant_of
 from penstock.errors import SetupError
 from penstock.model.tenant import Caps, Tenant, is_host
 

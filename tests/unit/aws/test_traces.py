@@ -15,7 +15,7 @@ TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 # The library finds the daemon when it is imported: each case is a process of its own.
 PROGRAM = """
 import sys, time
-from penstock.aws.traces import traces
+from penstock.aws.logs.traces import traces
 from penstock.web.account import Account
 account = Account(method="GET", path="/area.csv", tenant="acme", dataset=sys.argv[1], format="csv")
 account.saw({"type": "http.response.start", "status": int(sys.argv[2]), "headers": []})

@@ -14,7 +14,7 @@ from penstock.errors import UnrepresentableError
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Stream, write_parts, write_whole
 from penstock.exports.place import Place
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.job import Artifact
 
 SCHEMA = pa.schema({"n": pa.int64(), "name": pa.string()})

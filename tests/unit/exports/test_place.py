@@ -6,7 +6,7 @@ from tests.moving_clock import START
 
 from penstock.exports.place import Place
 from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.job import Artifact
 from penstock.model.manifest import Manifest
 from penstock.reading.manifest import parse_manifest

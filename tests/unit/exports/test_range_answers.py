@@ -17,7 +17,7 @@ from penstock.exports.postgres import TableQuery
 from penstock.exports.range_answers import Answer, parts_of, read_as_described
 from penstock.exports.ranges import TableRange
 from penstock.exports.readers import TenantReaders
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.job import Artifact
 
 RANGE = TableRange(number=0, snapshot="0-0-1", query=TableQuery(sql="SELECT 1"))

@@ -9,7 +9,7 @@ from penstock.local.banner import banner
 
 AREAS = pa.table({"a__gt": [1, 2] * 50, "quality": ["some"] * 100})
 
-RARELY_USED = ("jinja2", "sqlglot", "pyarrow._s3fs", "penstock.local.demo_files", "pyarrow.csv")
+RARELY_USED = ("jinja2", "sqlglot", "pyarrow._s3fs", "penstock.local.demo.files", "pyarrow.csv")
 
 
 def test_the_banner_shows_a_filter_that_reads_as_it_is_meant(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.errors import SetupError
-from penstock.local.convert import convert_folder, converted
+from penstock.local.datasets.convert import convert_folder, converted
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.errors import SetupError
-from penstock.local.demo import PRIVATE, demo_tenants, ensure_demo
-from penstock.local.private import read_private
+from penstock.local.datasets.private import read_private
+from penstock.local.demo.tenants import PRIVATE, demo_tenants, ensure_demo
 from penstock.model.dataset import is_dataset_name
 from penstock.model.tenant import is_host, is_tenant_id
 

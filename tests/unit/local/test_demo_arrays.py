@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.local.demo_arrays import (
+from penstock.local.demo.arrays import (
     counted,
     draw,
     drawn,

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.conftest import missing
 
 from penstock.errors import DatasetChangedError
-from penstock.local.blobs import FileBlobs
-from penstock.local.stored import identity_of
+from penstock.local.datasets.blobs import FileBlobs
+from penstock.local.datasets.stored import identity_of
 from penstock.model.dataset import DataFile
 
 SIZE = 200_000

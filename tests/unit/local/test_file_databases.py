@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import BusyError, NoDatabaseError, SetupError
-from penstock.local.databases import FileDatabases
+from penstock.local.jobs.databases import FileDatabases
 
 ACME = "postgresql://reader:s3cret@db.acme.example/acme?sslmode=verify-full"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import BusyError, PenstockError, PermanentError
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 
 FOLDER = "exports/01HX0000000000000000000000"
 ROOT = Path(__file__).parents[3]
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 60
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 
 def pieces():
     yield b"x" * 100_000
@@ -33,7 +33,7 @@ WITHOUT_ROOM = """
 import resource, sys
 from pathlib import Path
 from penstock.errors import PermanentError
-from penstock.local.outputs import FileOutputs
+from penstock.local.jobs.outputs import FileOutputs
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 outputs = FileOutputs(Path(sys.argv[1]))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import BusyError, SetupError, UnknownHostError
-from penstock.local.tenants import FileTenants
+from penstock.local.tenants.tenants import FileTenants
 from penstock.model.tenant import Tenant
 
 ACME = Tenant(id="acme", hosts=("acme.localhost",))
@@ -153,7 +153,8 @@ def test_a_link_stays_a_link_and_no_other_file_is_left(tmp_path: Path) -> None:
 def test_processes_that_add_at_once_lose_none(tmp_path: Path) -> None:
     path = tmp_path / "tenants.json"
     script = (
-        "import sys; from pathlib import Path; from penstock.local.tenants import FileTenants\n"
+        "import sys; from pathlib import Path\n"
+        "from penstock.local.tenants.tenants import FileTenants\n"
         "from penstock.model.tenant import Tenant\n"
         "tenants = FileTenants(Path(sys.argv[1]))\n"
         "for n in range(10):\n"

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import missing
 
 from penstock.errors import DatasetDamagedError, SetupError, UnknownDatasetError
-from penstock.local.catalog import FileCatalog, folder_catalog
+from penstock.local.datasets.catalog import FileCatalog, folder_catalog
 from penstock.reading.engine import Engine
 
 AREAS = pa.table({"reference": ["a", "b", "c"]})

@@ -10,10 +10,10 @@ from tests.job_homes import a_job, told
 from tests.moving_clock import START
 
 from penstock.errors import RemovedJobError, SetupError
-from penstock.local.job_database import STEPS, JobDatabase, job_json, microseconds
-from penstock.local.job_events import SqliteJobEvents
-from penstock.local.job_upkeep import SqliteJobUpkeep
-from penstock.local.jobs import SqliteJobStore
+from penstock.local.jobs.database import STEPS, JobDatabase, job_json, microseconds
+from penstock.local.jobs.events import SqliteJobEvents
+from penstock.local.jobs.store import SqliteJobStore
+from penstock.local.jobs.upkeep import SqliteJobUpkeep
 from penstock.model.job import Job
 
 FIRST_TABLES = """

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import SetupError
-from penstock.local.private import read_private, set_private
+from penstock.local.datasets.private import read_private, set_private
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True).filter(
     lambda name: name not in {"v1", "jobs", "imports", "exports", "exchanges", "static"}

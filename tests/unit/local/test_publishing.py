@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.errors import SetupError
-from penstock.local.catalog import store_catalog
-from penstock.local.publish import publish
+from penstock.local.datasets.catalog import store_catalog
+from penstock.local.datasets.publish import publish
 from penstock.reading.dataset_files import GROUP_ROWS
 from penstock.reading.engine import Engine
 

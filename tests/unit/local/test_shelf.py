@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from penstock.local.shelf import Shelf
-from penstock.local.sources import grouped, sources_in
-from penstock.local.stored import Descriptions
+from penstock.local.datasets.shelf import Shelf
+from penstock.local.datasets.sources import grouped, sources_in
+from penstock.local.datasets.stored import Descriptions
 from penstock.reading.engine import Engine
 
 AREAS = pa.table({"reference": ["a", "b", "c"]})

@@ -23,10 +23,10 @@ from tests.job_homes import (
 from tests.moving_clock import START
 
 from penstock.errors import StaleJobError
-from penstock.local.job_database import JobDatabase
-from penstock.local.job_events import SqliteJobEvents
-from penstock.local.job_upkeep import SqliteJobUpkeep
-from penstock.local.jobs import SqliteJobStore
+from penstock.local.jobs.database import JobDatabase
+from penstock.local.jobs.events import SqliteJobEvents
+from penstock.local.jobs.store import SqliteJobStore
+from penstock.local.jobs.upkeep import SqliteJobUpkeep
 from penstock.ports import JobsWanted
 
 ROOT = Path(__file__).parents[3]
@@ -36,8 +36,8 @@ ADDING = """
 import sys
 from pathlib import Path
 from tests.job_homes import a_job, in_threads, told
-from penstock.local.job_database import JobDatabase
-from penstock.local.jobs import SqliteJobStore
+from penstock.local.jobs.database import JobDatabase
+from penstock.local.jobs.store import SqliteJobStore
 
 store = SqliteJobStore(JobDatabase(Path(sys.argv[1])))
 given = []
@@ -58,12 +58,12 @@ import sys
 from pathlib import Path
 from tests.job_homes import JobRecords, a_job, a_message, added, claimed, moved, progress_of
 from tests.moving_clock import START, Clock, SteadyClock
-from penstock.local.dead_letters import SqliteDeadLetters
-from penstock.local.job_database import JobDatabase
-from penstock.local.job_events import SqliteJobEvents
-from penstock.local.job_upkeep import SqliteJobUpkeep
-from penstock.local.jobs import SqliteJobStore
-from penstock.local.queue import SqliteQueue
+from penstock.local.jobs.dead_letters import SqliteDeadLetters
+from penstock.local.jobs.database import JobDatabase
+from penstock.local.jobs.events import SqliteJobEvents
+from penstock.local.jobs.upkeep import SqliteJobUpkeep
+from penstock.local.jobs.store import SqliteJobStore
+from penstock.local.jobs.queue import SqliteQueue
 from penstock.model.message import message_of
 
 database = JobDatabase(Path(sys.argv[1]))
@@ -96,7 +96,7 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 from tests.job_homes import a_job, told
-from penstock.local.job_database import JobDatabase, insert_event, insert_job
+from penstock.local.jobs.database import JobDatabase, insert_event, insert_job
 
 database = JobDatabase(Path(sys.argv[1]))
 job = a_job(job_id=sys.argv[2])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.local.keys import SqliteKeys
+from penstock.local.tenants.keys import SqliteKeys
 from penstock.model.key import ApiKey, new_key
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -58,7 +58,8 @@ def test_two_processes_that_add_at_once_leave_two_live_keys(
 ) -> None:
     script = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from penstock.errors import SetupError; from penstock.local.keys import SqliteKeys\n"
+        "from penstock.errors import SetupError\n"
+        "from penstock.local.tenants.keys import SqliteKeys\n"
         "from penstock.model.key import new_key\n"
         "now = datetime(2024, 5, 1, tzinfo=UTC)\n"
         "keys = SqliteKeys(Path(sys.argv[1]), now=lambda: now)\n"

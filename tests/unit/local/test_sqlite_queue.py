@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.job_homes import a_message, in_threads
 from tests.moving_clock import START, Clock, SteadyClock
 
-from penstock.local.dead_letters import SqliteDeadLetters
-from penstock.local.job_database import JobDatabase
-from penstock.local.queue import Received, SqliteQueue
+from penstock.local.jobs.database import JobDatabase
+from penstock.local.jobs.dead_letters import SqliteDeadLetters
+from penstock.local.jobs.queue import Received, SqliteQueue
 from penstock.model.job import SizeClass
 from penstock.model.message import JobMessage, body_of
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import UnknownReceiptError
-from penstock.local.receipts import KEPT, SqliteReceipts
+from penstock.local.tenants.receipts import KEPT, SqliteReceipts
 from penstock.model.receipt import Receipt, new_receipt_id
 
 START = datetime(2024, 5, 1, tzinfo=UTC)

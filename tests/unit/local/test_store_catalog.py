@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.errors import DatasetDamagedError, UnknownDatasetError, VersionGoneError
-from penstock.local.catalog import FileCatalog, store_catalog
-from penstock.local.private import set_private
-from penstock.local.publish import publish
+from penstock.local.datasets.catalog import FileCatalog, store_catalog
+from penstock.local.datasets.private import set_private
+from penstock.local.datasets.publish import publish
 from penstock.reading.engine import Engine
 
 PUBLISHED = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import SetupError
-from penstock.local.tenants_file import TenantEntry, parse, render
+from penstock.local.tenants.file import TenantEntry, parse, render
 from penstock.model.tenant import Caps, Tenant, is_host, is_tenant_id
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)

@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 from tests.flows.job_steps import Worker, through, working_in
 
-from penstock.local.job_ports import LocalJobs, local_jobs
+from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.event import JobEvent
 from penstock.model.job import Job
 from penstock.ports import Listener

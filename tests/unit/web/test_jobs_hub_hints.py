@@ -10,7 +10,7 @@ import pytest
 from tests.flows.job_steps import Worker, through
 from tests.redis_parts import PATIENCE_SECONDS, RedisServer, a_hint, redis_server, signals_by
 
-from penstock.local.job_ports import LocalJobs, local_jobs
+from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.job import Job
 from penstock.ports import Audience, Feed, Heard, Hint, Listener, Signals
 from penstock.web.jobs.hub import Hub, Member

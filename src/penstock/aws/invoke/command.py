@@ -16,7 +16,7 @@ from penstock.aws.invoke.environment import environment
 from penstock.aws.invoke.functions import Function, read_function, read_variables
 from penstock.aws.invoke.prelude import Prelude, after_prelude
 from penstock.aws.invoke.server import Answer
-from penstock.aws.runtime_api import PRELUDE_TYPE
+from penstock.aws.runtime.api import PRELUDE_TYPE
 from penstock.errors import FunctionError, SetupError
 
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -88,7 +88,7 @@ def _command(function: Function, variables: Mapping[str, str]) -> Sequence[str]:
     if not wrapper:
         return (sys.executable, "-m", "penstock.aws.invoke.managed")
     if wrapper.rpartition("/")[2] == _STREAMING_WRAPPER:
-        return (sys.executable, "-m", "penstock.aws.runtime")
+        return (sys.executable, "-m", "penstock.aws.runtime.loop")
     raise SetupError(f"{function.name} is started by {wrapper}, which is not on this machine.")
 
 

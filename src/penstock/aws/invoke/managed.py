@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.aws.runtime import handler_named
-from penstock.aws.runtime_api import API_PATH, ERROR_TYPE
+from penstock.aws.runtime.api import API_PATH, ERROR_TYPE
+from penstock.aws.runtime.loop import handler_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

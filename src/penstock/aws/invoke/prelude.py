@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from penstock.aws.function_url import PRELUDE_ENDS
+from penstock.aws.runtime.function_url import PRELUDE_ENDS
 from penstock.errors import FunctionError
 
 _MOST_BYTES = 131_072

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from penstock.aws.invoke.request import BrokenRequestError, Request
-from penstock.aws.runtime_api import API_PATH, ERROR_BODY, ERROR_TYPE
+from penstock.aws.runtime.api import API_PATH, ERROR_BODY, ERROR_TYPE
 from penstock.errors import FunctionError
 
 

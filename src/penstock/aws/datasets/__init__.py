@@ -1,0 +1,1 @@
+"""Datasets and results as objects in S3."""

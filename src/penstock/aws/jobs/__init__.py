@@ -1,0 +1,1 @@
+"""Jobs in DynamoDB, their queues in SQS, and who hears of them."""

@@ -1,0 +1,1 @@
+"""The streaming runtime: the loop on the Lambda Runtime API, and its exchanges."""

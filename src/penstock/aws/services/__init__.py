@@ -1,0 +1,1 @@
+"""AWS's own services, as all adapters use them: clients, tables, parameters, uploads."""

@@ -1,0 +1,1 @@
+"""Tenants in Parameter Store, their keys and their receipts in DynamoDB."""

@@ -1,0 +1,1 @@
+"""Datasets and results as files below a home folder."""

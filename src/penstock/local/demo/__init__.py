@@ -1,0 +1,1 @@
+"""The demo: generated tenants, their datasets, and a PostgreSQL to export from."""

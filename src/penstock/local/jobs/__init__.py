@@ -1,0 +1,1 @@
+"""Jobs in SQLite: rows, events, queue, and the processes that read ranges."""

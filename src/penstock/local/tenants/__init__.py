@@ -1,0 +1,1 @@
+"""Tenants, their keys and their receipts, in a home folder."""
