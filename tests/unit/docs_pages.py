@@ -14,8 +14,10 @@ TEMPLATES = ("template.yaml", "edge/firewall.yaml", "edge/watch.yaml")
 PAGES = sorted(DOCS.rglob("*.md"))
 ON_AWS = sorted([*OPERATIONS.glob("*.md"), *(DOCS / "guide").glob("*.md")])
 
-FENCED = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-"""Queries of the log; what a shell reads is indented."""
+README = ROOT / "README.md"
+
+FENCED = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+"""Queries of the log, and what names its language; what a shell reads is indented."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -38,6 +40,12 @@ def template(name: str) -> dict[str, Any]:
     """Read a template, its conditions and functions not worked out."""
     read: dict[str, Any] = yaml.load((ROOT / name).read_text(), _Loader)
     return read
+
+
+def log_queries(path: Path) -> list[str]:
+    """Give a page's queries of the log."""
+    found = FENCED.finditer(path.read_text())
+    return [block["text"] for block in found if not block["language"]]
 
 
 def page(path: Path) -> str:

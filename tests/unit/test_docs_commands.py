@@ -9,7 +9,7 @@ import pytest
 import typer
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
-from tests.unit.docs_pages import DOCS, FENCED, ON_AWS, TEMPLATES, page, template
+from tests.unit.docs_pages import DOCS, FENCED, ON_AWS, README, TEMPLATES, page, template
 
 from penstock.cli import app
 
@@ -57,7 +57,7 @@ def commands(program: str) -> list[tuple[str, str]]:
     """Give each command of a program with the page it stands on, up to where another one begins."""
     begins = re.compile(rf"(?<![\w./-])(?:\.venv/bin/)?{program} (?=[a-z])")
     found = []
-    for path in ON_AWS:
+    for path in [*ON_AWS, README]:
         for line in lines_of_commands(path):
             for each in [_INNERMOST.sub("VALUE", line), *_INNERMOST.findall(line)]:
                 pieces = [_ENDS.split(piece)[0].strip() for piece in begins.split(each)[1:]]

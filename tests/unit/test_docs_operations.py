@@ -10,23 +10,26 @@ from tests.unit.docs_pages import (
     ON_AWS,
     OPERATIONS,
     PAGES,
+    README,
     ROOT,
     TEMPLATES,
+    log_queries,
     page,
     template,
 )
 
-from penstock.aws.jobs.logged_dispatch import routed_facts
 from penstock.aws.jobs.range_reading import RangeOrder
 from penstock.aws.logs.requests import facts
 from penstock.aws.logs.work import Worked, worked_facts
 from penstock.aws.range_handler import range_facts
 from penstock.exports.range_answers import Answer
+from penstock.jobs.routed import routed_facts
 from penstock.jobs.run import Outcome, Ran
 from penstock.jobs.sweep import Swept
-from penstock.model.job import Job, JobFault, Progress
+from penstock.model.job import Job, JobFault
 from penstock.model.message import JobMessage
-from penstock.web.account import Account
+from penstock.model.progress import Progress
+from penstock.web.access_log import RequestRecord
 
 _PAGE_NAMED = re.compile(r"docs/[\w/.-]+\.md")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -94,7 +97,7 @@ def test_every_page_of_operations_stands_in_their_index() -> None:
 
 def logged_fields() -> set[str]:
     """Give every field that a request's line can have."""
-    account = Account(
+    record = RequestRecord(
         method="GET",
         path="/a.csv",
         request_id="r",
@@ -109,7 +112,7 @@ def logged_fields() -> set[str]:
         etag='"e"',
         first_byte_seconds=0.1,
     )
-    return set(facts(account)) | logged_of_jobs()
+    return set(facts(record)) | logged_of_jobs()
 
 
 def logged_of_jobs() -> set[str]:
@@ -142,7 +145,7 @@ def logged_of_jobs() -> set[str]:
 
 
 def queries() -> list[tuple[str, str]]:
-    return [(page(path), text) for path in ON_AWS for text in FENCED.findall(path.read_text())]
+    return [(page(path), text) for path in ON_AWS for text in log_queries(path)]
 
 
 def identifiers(query: str) -> tuple[set[str], set[str]]:
@@ -192,7 +195,7 @@ def test_the_index_explains_whatever_may_come_of_a_job() -> None:
 
 def links() -> list[tuple[str, str]]:
     found = []
-    for path in [*PAGES, ROOT / "README.md"]:
+    for path in [*PAGES, README, ROOT / "CHANGELOG.md"]:
         text = re.sub(r"`[^`\n]*`", "", FENCED.sub("", path.read_text()))
         found += [(page(path), each) for each in _LINK.findall(text) if "://" not in each]
     return found
