@@ -12,7 +12,7 @@ from starlette.types import ASGIApp  # noqa: E402 - the same
 
 import penstock.aws.handlers  # noqa: E402, F401 - what a function's handler brings along
 from penstock.aws.compose import compose  # noqa: E402 - the same
-from penstock.aws.logs.requests import log_as_json  # noqa: E402 - the same
+from penstock.aws.logs.lines import log_as_json  # noqa: E402 - the same
 from penstock.aws.services.clients import Clients  # noqa: E402 - the same
 from penstock.settings import AwsSettings, from_environment  # noqa: E402 - the same
 from penstock.web.downloading_app import create_downloading_app  # noqa: E402 - the same

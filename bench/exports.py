@@ -62,6 +62,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--slice-rows", type=int, help="rows of the dataset (10,000,000)")
     parser.add_argument("--rounds", type=int, help="rounds of exports from PostgreSQL (5)")
     parser.add_argument("--posts", type=int, help="exports that are asked for over HTTP (60)")
+    parser.add_argument(
+        "--progress-seconds", type=float, metavar="SECONDS",
+        help="the longest that is spent on what progress costs (240)",
+    )  # fmt: skip
     parser.add_argument("--at-once", type=int, help="exports that are asked for at once (100)")
     parser.add_argument(
         "--large", type=int, nargs="?", const=LARGE_ROWS, metavar="ROWS",
@@ -84,7 +88,7 @@ def _options() -> argparse.Namespace:
 def _effort(options: argparse.Namespace) -> Effort:
     given = {
         name: getattr(options, name)
-        for name in ("rows", "slice_rows", "rounds", "posts", "at_once")
+        for name in ("rows", "slice_rows", "rounds", "posts", "progress_seconds", "at_once")
         if getattr(options, name) is not None
     }
     effort = QUICK if options.quick else FULL

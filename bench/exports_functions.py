@@ -37,8 +37,10 @@ _DELAY_SECONDS = 0.02
 def function_answers(folder: Path, *, calls: int) -> FunctionAnswers:
     """Ask for so many exports, and for the status of each; stand-ins keep their data in `folder`.
 
-    Nobody works on the jobs. Afterwards again a few times, through a way that counts what the
-    handler asks of the stand-ins, and can make each answer later. Raises BenchError.
+    Nobody works on the jobs, and each is deleted, unmeasured: a transaction takes DynamoDB's
+    stand-in the longer, the more its table holds. Afterwards again a few times, through a way that
+    counts what the handler asks of the stand-ins, and can make each answer later. Raises
+    BenchError.
     """
     with deployed.deployed(folder) as stack:
         key = add_key(stack.stack)
@@ -62,9 +64,11 @@ class _Asking:
         self._key = key
 
     def both(self) -> tuple[float, float]:
-        """Ask for an export, and then for its job; gives what each took."""
+        """Ask for an export, then for its job, and delete that; gives what the two took."""
         seconds, job_id = self.post()
-        return seconds, self.status(job_id)
+        status = self.status(job_id)
+        self.delete(job_id)
+        return seconds, status
 
     def post(self) -> tuple[float, str]:
         """Ask for an export under a key of idempotency that is new; gives the job's id, too."""
@@ -75,10 +79,18 @@ class _Asking:
 
     def status(self, job_id: str) -> float:
         """Ask for a job."""
-        event = self._event(_STATUS)
-        event["rawPath"] = event["requestContext"]["http"]["path"] = f"/v1/jobs/{job_id}"
-        seconds, _ = self._answer(event, expected=200)
+        seconds, _ = self._answer(self._of_job("GET", job_id), expected=200)
         return seconds
+
+    def delete(self, job_id: str) -> None:
+        """Have a job and its row removed."""
+        self._answer(self._of_job("DELETE", job_id), expected=204)
+
+    def _of_job(self, method: str, job_id: str) -> dict[str, Any]:
+        event = self._event(_STATUS)
+        event["requestContext"]["http"]["method"] = method
+        event["rawPath"] = event["requestContext"]["http"]["path"] = f"/v1/jobs/{job_id}"
+        return event
 
     def _event(self, name: str) -> dict[str, Any]:
         event: dict[str, Any] = json.loads((ROOT / "events" / name).read_text(encoding="utf-8"))
@@ -91,7 +103,7 @@ class _Asking:
         began = time.perf_counter()
         try:
             answer: Mapping[str, Any] = self._handler(event)
-        except FailedError as error:
+        except (FailedError, AssertionError) as error:
             raise BenchError(f"{_HANDLER}: {error}") from error
         seconds = time.perf_counter() - began
         if answer["statusCode"] != expected:
@@ -123,7 +135,9 @@ def _watched(asking: _Asking, ways: Sequence[Counted]) -> tuple[Asked, Asked]:
     seconds, job_id = asking.post()
     post = _asked(seconds, began, ways)
     began = _cleared(ways)
-    return post, _asked(asking.status(job_id), began, ways)
+    status = _asked(asking.status(job_id), began, ways)
+    asking.delete(job_id)
+    return post, status
 
 
 def _cleared(ways: Sequence[Counted]) -> float:

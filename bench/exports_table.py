@@ -118,8 +118,7 @@ def _progress(progress: Progress) -> str:
     ]
     said = (
         f"{len(progress.pairs)} pairs, made by one warm worker, the one with progress first in "
-        f"every other. What it costs is the median of the pairs' ratios, and the interval is that "
-        "of the sign test."
+        "every other; the interval is that of the signed-rank test."
     )
     if progress.weighed:
         telling = median(each.telling_seconds for each in progress.weighed)
@@ -134,7 +133,7 @@ def _progress(progress: Progress) -> str:
 def _cost(found: Interval | None) -> list[str]:
     if found is None:
         return [NOTHING, NOTHING]
-    return [_percent(found.median), f"{_percent(found.low)} to {_percent(found.high)}"]
+    return [_percent(found.middle), f"{_percent(found.low)} to {_percent(found.high)}"]
 
 
 def _slices(results: Results) -> str:

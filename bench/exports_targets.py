@@ -36,7 +36,7 @@ def _cost(name: str, found: Interval | None) -> Target:
         return most(name, None, PROGRESS_PERCENT, "%")
     low, high = 100 * found.low, 100 * found.high
     reached = True if high <= PROGRESS_PERCENT else False if low > PROGRESS_PERCENT else None
-    target = most(name, 100 * found.median, PROGRESS_PERCENT, "%")
+    target = most(name, 100 * found.middle, PROGRESS_PERCENT, "%")
     return replace(target, reached=reached, between=(low, high))
 
 

@@ -11,12 +11,11 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import exports_worker
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.jobs.run import Work, Worker
     from penstock.local.jobs.queue import SqliteQueue
     from penstock.model.attempt import Attempt
-    from penstock.model.job import Artifact, Job
+    from penstock.model.job import Job
 
 TOLD = "told"
 SILENT = "silent"
@@ -33,32 +32,18 @@ _NEVER_SECONDS = 1e6
 
 
 class Silent:
-    """An attempt that nobody hears of before its end."""
+    """An attempt that nobody hears of before its end; all but its words is the attempt's."""
 
     def __init__(self, heard: "Attempt") -> None:
         self._heard = heard
 
-    @property
-    def job(self) -> "Job":
-        """Give the job."""
-        return self._heard.job
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._heard, name)
 
     def progress(
         self, done: int, *, total: int | None = None, size_bytes: int = 0, phase: str = ""
     ) -> None:
         """Take no notice."""
-
-    def is_over(self) -> bool:
-        """Ask the attempt."""
-        return self._heard.is_over()
-
-    def checkpoint(self, reached: Mapping[str, Any], artifacts: "tuple[Artifact, ...]") -> None:
-        """Hand it on: what is left for a later attempt is no progress."""
-        self._heard.checkpoint(reached, artifacts)
-
-    def finalize(self) -> None:
-        """Hand it on."""
-        self._heard.finalize()
 
 
 @dataclass(slots=True)
@@ -177,7 +162,7 @@ def _made(worker: "Worker", queue: "SqliteQueue", rows: int) -> dict[str, float]
 
 def _silent(worker: "Worker") -> "Worker":
     def without(work: "Work") -> "Work":
-        return lambda heard: work(Silent(heard))
+        return lambda heard: work(cast("Attempt", Silent(heard)))
 
     return replace(
         worker,
@@ -192,7 +177,7 @@ def _weighed(worker: "Worker", scale: Scale) -> "Worker":
     store: Any = WeighedStore(worker.ports.store, scale)
 
     def weighed(work: "Work") -> "Work":
-        return lambda heard: work(Weighed(heard, scale))
+        return lambda heard: work(cast("Attempt", Weighed(heard, scale)))
 
     return replace(
         worker,
