@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.template.templates import ROOT, Template, expanded, resources
@@ -198,6 +200,74 @@ def test_errors_of_work_are_those_of_each_worker_and_what_nobody_foresaw() -> No
             "MetricName": "Failures",
             "Dimensions": [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}],
         }
+
+
+def test_sockets_that_do_not_open_or_hear_are_told_of_whatever_fails() -> None:
+    alarm = alarms()["push-errors"]
+    (sum_of_all,) = (each for each in alarm["Metrics"] if "Expression" in each)
+    metrics = {
+        each["Id"]: each["MetricStat"]["Metric"]
+        for each in alarm["Metrics"]
+        if "MetricStat" in each
+    }
+    assert set(re.findall(r"FILL\((\w+), 0\)", sum_of_all["Expression"])) == set(metrics)
+    assert not any(each["ReturnData"] for each in alarm["Metrics"] if "MetricStat" in each)
+    bus = metrics.pop("undelivered")
+    of_functions = {
+        (each["Dimensions"][0]["Value"]["Ref"], each["MetricName"]) for each in metrics.values()
+    }
+    assert of_functions == {
+        (function, name)
+        for function in ("PushFunction", "SocketFunction")
+        for name in ("Errors", "Throttles")
+    }
+    (rule,) = resources(expanded("template.yaml"), "AWS::Events::Rule").values()
+    assert bus == {
+        "Namespace": "AWS/Events",
+        "MetricName": "FailedInvocations",
+        "Dimensions": [
+            {"Name": "EventBusName", "Value": rule["EventBusName"]},
+            {"Name": "RuleName", "Value": rule["Name"]},
+        ],
+    }
+
+
+def test_the_page_of_costs_counts_every_alarm_that_always_stands_and_what_it_watches() -> None:
+    counts = [
+        sum("MetricStat" in metric for metric in resource["Properties"].get("Metrics", [])) or 1
+        for name in ("template.yaml", "edge/watch.yaml")
+        for resource in expanded(name)["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in resource
+    ]
+    page = (ROOT / "docs" / "guide" / "costs.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"alarms: (\d+), which watch (\d+) metrics", page)
+    assert told == (str(len(counts)), str(sum(counts)))
+
+
+def spelled_out(metrics: list[list[Any]]) -> Iterator[list[str]]:
+    """Give a widget's metrics without the short forms "." and "..." for what stood before."""
+    before: list[str] = []
+    for metric in metrics:
+        said = [each for each in metric if isinstance(each, str)]
+        if said[:1] == ["..."]:
+            said = [*before[: len(before) - len(said) + 1], *said[1:]]
+        before = [before[place] if each == "." else each for place, each in enumerate(said)]
+        yield before
+
+
+def test_the_dashboard_shows_errors_of_every_function_but_the_rotation() -> None:
+    stack = expanded("template.yaml")
+    (dashboard,) = resources(stack, "AWS::CloudWatch::Dashboard").values()
+    body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
+    shown = {
+        metric[-1].strip("${}")
+        for widget in body["widgets"]
+        for metric in spelled_out(widget["properties"].get("metrics", []))
+        if metric[:3] == ["AWS/Lambda", "Errors", "FunctionName"]
+    }
+    # The one that runs each month has an alarm of its own.
+    functions = set(resources(stack, "AWS::Lambda::Function"))
+    assert shown == functions - {"RotateOriginSecretFunction"}
 
 
 def test_the_dashboard_shows_our_metrics_under_the_names_that_they_are_written_with() -> None:

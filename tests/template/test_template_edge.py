@@ -83,7 +83,7 @@ def test_nothing_is_kept_that_does_not_say_for_how_long(stack: Template) -> None
         assert (config["MinTTL"], config["DefaultTTL"]) == (0, 0)
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/7", "/-/healthz"])
+@pytest.mark.parametrize("path", ["/jobs", "/v1/jobs", "/v1/jobs/7", "/-/healthz"])
 def test_jobs_and_health_are_never_cached(behaviours: dict[str, Template], path: str) -> None:
     assert behaviour_of(path, behaviours)["CachePolicyId"] == UNCACHED
 
@@ -102,7 +102,8 @@ def test_the_json_api_takes_every_method_and_nothing_else_takes_a_body(
     for pattern, behaviour in behaviours.items():
         methods = set(behaviour["AllowedMethods"])
         assert ("POST" in methods) is (pattern == "/v1/*"), pattern
-        assert (behaviour["TargetOriginId"] == "api") is (pattern == "/v1/*"), pattern
+        is_of_api = pattern in {"/v1/*", "/jobs"}
+        assert (behaviour["TargetOriginId"] == "api") is is_of_api, pattern
 
 
 def test_every_request_passes_the_viewer_function_over_tls_and_uncompressed(

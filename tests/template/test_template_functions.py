@@ -22,6 +22,7 @@ from penstock.aws.jobs.administration import (
 )
 from penstock.aws.jobs.bus_events import SOURCE
 from penstock.aws.jobs.outputs import TAG
+from penstock.aws.sweep_handler import LATE_SECONDS
 from penstock.aws.tenants import receipts
 from penstock.aws.tenants.keys import KEYS_TABLE
 from penstock.settings import (
@@ -457,6 +458,61 @@ def test_a_sweep_is_told_what_the_schedules_clock_says(stack: Template) -> None:
     assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["SweepFunction", "Arn"]}
 
 
+def test_a_sweep_begins_no_later_than_it_takes_itself_to(stack: Template) -> None:
+    (schedule,) = resources(stack, "AWS::Scheduler::Schedule").values()
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    (handed_on,) = (
+        each
+        for each in resources(stack, "AWS::Lambda::EventInvokeConfig").values()
+        if each["FunctionName"] == {"Ref": "SweepFunction"}
+    )
+    assert handed_on["MaximumRetryAttempts"] == 0
+    precise_to, starts_within = 60, 10  # of the schedule, and of an environment
+    assert handed_on["MaximumEventAgeInSeconds"] + precise_to + starts_within <= LATE_SECONDS
+
+
+def test_rules_of_jobs_are_parameters_with_their_settings_values(
+    stack: Template, functions: dict[str, Template]
+) -> None:
+    told = {
+        "job_attempts": ("JobAttempts", (*WORKERS, "SweepFunction")),
+        "job_files_days": ("JobFilesDays", WORKERS),
+        "job_rows_days": ("JobRowsDays", ("SweepFunction",)),
+    }
+    for setting, (parameter, heeding) in told.items():
+        default = JobSettings.model_fields[setting].default
+        assert float(stack["Parameters"][parameter]["Default"]) == default
+        variable = f"PENSTOCK_{setting.upper()}"
+        knowing = {
+            name
+            for name, function in functions.items()
+            if function["Environment"]["Variables"].get(variable) == {"Ref": parameter}
+        }
+        assert knowing == set(heeding)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        ("DownloadFunction", "ReservedConcurrency"),
+        ("ApiFunction", "ApiReservedConcurrency"),
+        ("SmallWorkFunction", "SmallReservedConcurrency"),
+        ("MediumWorkFunction", "MediumReservedConcurrency"),
+        ("LargeWorkFunction", "LargeReservedConcurrency"),
+        ("RangeFunction", "RangeReservedConcurrency"),
+    ],
+)
+def test_places_are_reserved_where_that_is_asked_for(
+    stack: Template, functions: dict[str, Template], name: str, parameter: str
+) -> None:
+    condition, reserved, otherwise = functions[name]["ReservedConcurrentExecutions"]["Fn::If"]
+    assert (reserved, otherwise) == ({"Ref": parameter}, NO_VALUE)
+    none = {"Fn::Equals": [{"Ref": parameter}, 0]}
+    assert stack["Conditions"][condition] == {"Fn::Not": [none]}
+    assert stack["Parameters"][parameter]["Default"] == 0
+
+
 def test_sockets_lead_to_their_function(stack: Template) -> None:
     routes = resources(stack, "AWS::ApiGatewayV2::Route").values()
     of_sockets = {each["RouteKey"] for each in routes if each["ApiId"] == {"Ref": "SocketApi"}}
@@ -482,8 +538,12 @@ def test_results_end_a_while_after_a_sweeper_should_have_removed_them(stack: Tem
         if "TagFilters" in each
     )
     assert rule["TagFilters"] == [{"Key": TAG, "Value": "exports"}]
-    kept = JobSettings.model_fields["job_files_days"].default
-    assert kept < rule["ExpirationInDays"] <= kept + 3
+    name, chosen, days = rule["ExpirationInDays"]["Fn::FindInMap"]
+    choices = stack["Parameters"][chosen["Ref"]]["AllowedValues"]
+    expire = {choice: int(stack["Mappings"][name][choice][days]) for choice in choices}
+    assert set(expire) == set(stack["Mappings"][name])
+    for kept, expires in expire.items():
+        assert int(kept) < expires <= int(kept) + 3
 
 
 def test_commands_find_the_parts_of_jobs(stack: Template) -> None:
