@@ -17,6 +17,7 @@ from penstock.aws.jobs.outputs import S3Outputs
 from penstock.aws.jobs.queue import SqsDispatch
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.jobs.used_keys import DynamoUsedKeys
 from penstock.aws.services.records import Records
 from penstock.model.job import SIZES, SizeClass
 from penstock.model.message import JobMessage, message_from
@@ -38,6 +39,7 @@ def dynamo_records(server: StandIn) -> FreshRecords:
             records = Records(client, table)
             return JobRecords(
                 store=DynamoJobStore(records),
+                used_keys=DynamoUsedKeys(records),
                 events=DynamoJobEvents(records),
                 upkeep=DynamoJobUpkeep(records),
             )

@@ -10,9 +10,19 @@ from tests.moving_clock import START
 
 from penstock.errors import BusyError, IdempotencyPendingError
 from penstock.model.event import EventName, JobEvent, event_of
-from penstock.model.job import Job, JobKind, Progress, SizeClass, first_seq, hash_of, new_job_id
+from penstock.model.job import Job, JobKind, SizeClass, hash_of
+from penstock.model.job_id import new_job_id
 from penstock.model.message import JobMessage
-from penstock.ports import Databases, DeadLetters, Dispatch, JobEvents, JobStore, JobUpkeep
+from penstock.model.progress import Progress, first_seq
+from penstock.ports import (
+    Databases,
+    DeadLetters,
+    Dispatch,
+    JobEvents,
+    JobStore,
+    JobUpkeep,
+    UsedKeys,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +30,7 @@ class JobRecords:
     """One process's view of the jobs of a home."""
 
     store: JobStore
+    used_keys: UsedKeys
     events: JobEvents
     upkeep: JobUpkeep
 

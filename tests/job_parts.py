@@ -19,6 +19,7 @@ from penstock.local.jobs.outputs import FileOutputs
 from penstock.local.jobs.queue import Received, SqliteQueue
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
+from penstock.local.jobs.used_keys import SqliteUsedKeys
 from penstock.model.event import JobEvent
 from penstock.model.job import SIZES, Job
 from penstock.ports import JobPorts
@@ -141,6 +142,7 @@ def job_house(home: Path) -> Iterator[JobHouse]:
     house = JobHouse(
         ports=JobPorts(
             store=SqliteJobStore(database),
+            used_keys=SqliteUsedKeys(database),
             events=SqliteJobEvents(database),
             upkeep=SqliteJobUpkeep(database),
             dispatch=queue,

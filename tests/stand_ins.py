@@ -45,6 +45,17 @@ class StandIn:
         """Make a client of one of its services."""
         return client_of(service, self.endpoint)
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables by which a process of its own finds it, and looks nowhere else."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
 
 def client_of(service: str, endpoint: str) -> Any:
     """Make a botocore client of a service at an endpoint."""

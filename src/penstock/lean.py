@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,11 @@ https://jemalloc.net/jemalloc.3.html#tuning."""
 _MADV_DONTNEED = 4
 """madvise(2)"""
 _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
-_CODE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-xp \S+ \S+ [0-9]+ +/")
-"""proc_pid_maps(5): what of a file is read and run, and not written."""
+_CODE = re.compile(
+    r"([0-9a-f]+)-([0-9a-f]+) r-(?:xp \S+ \S+ [0-9]+ +/|-p \S+ \S+ [0-9]+ +/.*\.so(?:\.[0-9.]+)?$)"
+)
+"""proc_pid_maps(5): what of a file is read and run, and not written; of libraries also what is only
+read. Other files may be unmapped meanwhile, and their addresses be another's."""
 
 _ARENAS = 2
 _REMOTE_FILES = tuple(f"pyarrow.{name}" for name in ("_azurefs", "_gcsfs", "_hdfs", "_s3fs"))
@@ -101,18 +104,14 @@ def without_collecting() -> Iterator[None]:
 
 
 @contextmanager
-def keep_trimmed() -> Iterator[None]:
-    """Give memory that is free back to the system while much is resident and the body runs.
+def keep_trimmed(*, from_bytes: int = _TRIM_FROM_BYTES) -> Iterator[None]:
+    """Give memory that is free back to the system while the body runs and so much is resident.
 
     A heap that several threads share is free in its middle and used at its end: without this it
     only grows. First of all, and once, code that was mapped is let go of.
     """
-    if sys.platform != "linux":
-        yield
-        return
-    try:
-        trim = ctypes.CDLL("libc.so.6").malloc_trim
-    except (OSError, AttributeError):
+    trim = _trim()
+    if trim is None:
         yield
         return
     stopped = threading.Event()
@@ -121,7 +120,7 @@ def keep_trimmed() -> Iterator[None]:
         if not stopped.wait(_TRIM_SECONDS):
             _let_go_of_code()
         while not stopped.wait(_TRIM_SECONDS):
-            if _resident_bytes() > _TRIM_FROM_BYTES:
+            if _resident_bytes() > from_bytes:
                 trim(0)
 
     thread = threading.Thread(target=run, name="trimming", daemon=True)
@@ -133,13 +132,35 @@ def keep_trimmed() -> Iterator[None]:
         thread.join()
 
 
+def give_back() -> None:
+    """Give memory that is free back to the system, and let go of code.
+
+    For who only waits from now on, while others want the memory. Without glibc nothing is done.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+        _let_go_of_code()
+
+
+def _trim() -> Callable[[int], object] | None:
+    """Give malloc_trim(3), which gives back what is free; None without glibc."""
+    if sys.platform != "linux":
+        return None
+    try:
+        trim: Callable[[int], object] = ctypes.CDLL("libc.so.6").malloc_trim
+    except (OSError, AttributeError):
+        return None
+    return trim
+
+
 def _resident_bytes() -> int:
     _, resident, *_ = Path("/proc/self/statm").read_text().split()
     return int(resident) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _let_go_of_code() -> None:
-    """Unmap pages of code: most were of use at the start alone, 30 MB.
+    """Unmap pages of code and its constants: most were of use at the start alone, 60 MB.
 
     They stay in the system's cache, which gives way to other needs; what still runs is mapped again
     as it is reached. Mappings that were written to, by a debugger or a relocation, stay as they

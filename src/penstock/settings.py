@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     chunk_bytes: int = Field(default=131_072, ge=1024)
     """The most that is handed to a socket at once; for a slow reader 65,536."""
     query_seconds: float = Field(default=60, gt=0)
-    """Time one query may take, waiting for a slow client not counted."""
+    """Time that the queries of one request may run together, without waits for a slow client."""
     response_bytes: int | None = Field(default=None, ge=1)
     """The most one response may hold before coding; a tenant's own cap comes first."""
     spool_bytes: int = Field(default=64_000_000, ge=0)
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     job_rows_days: float = Field(default=90, gt=0)
     """How long files, and rows, of finished jobs are kept."""
     redis_url: str | None = Field(default=None, repr=False)
-    """Carries progress and requests to cancel between processes, before they are looked for."""
+    """A Redis by which processes tell each other at once which job to look at."""
     trusted_edge: bool = False
     """Whether `x-tenant-host`, `x-accept-zstd` and the viewer's address that an edge in front sends
     are believed."""

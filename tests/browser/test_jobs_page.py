@@ -62,6 +62,18 @@ def test_an_export_is_begun_watched_and_downloaded(jobs: Jobs, tab: Tab) -> None
     assert f"/exports/{job_id}/-/file.csv?" in links[0]
 
 
+def test_whom_nothing_is_open_without_a_key_is_told_so(jobs: Jobs, tab: Tab) -> None:
+    tab.open(f"http://other.localhost:{jobs.service.port}/jobs")
+    tab.until("!document.querySelector('#keyless').hidden")
+    said = tab.run("document.querySelector('#keyless').innerText")
+    assert "penstock keys add --tenant other --user NAME" in said
+    use_key(tab, jobs.key(tenant="other"))
+    assert tab.run("document.querySelector('#keyless').hidden")
+    tab.open(f"{jobs.service.url}/jobs")
+    tab.until("document.querySelectorAll('#type option').length === 1")
+    assert tab.run("document.querySelector('#keyless').hidden")
+
+
 def test_a_bar_moves_with_the_job_and_a_deleted_one_goes(jobs: Jobs, tab: Tab) -> None:
     with working_in(jobs.home) as worker:
         tab.open(f"{jobs.service.url}/jobs")

@@ -18,6 +18,7 @@ from penstock.local.jobs.outputs import FileOutputs
 from penstock.local.jobs.queue import SqliteQueue
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
+from penstock.local.jobs.used_keys import SqliteUsedKeys
 from penstock.model.job import SizeClass
 from penstock.model.message import JobMessage
 from penstock.ports import Outputs
@@ -48,6 +49,7 @@ def sqlite_records(folder: Path, cleanup: ExitStack) -> FreshRecords:
             database = cleanup.enter_context(closing(JobDatabase(path)))
             return JobRecords(
                 store=SqliteJobStore(database),
+                used_keys=SqliteUsedKeys(database),
                 events=SqliteJobEvents(database),
                 upkeep=SqliteJobUpkeep(database),
             )

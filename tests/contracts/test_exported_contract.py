@@ -18,7 +18,7 @@ from penstock.aws.datasets.exports import S3Exports
 from penstock.errors import DatasetDamagedError, UnknownDatasetError
 from penstock.local.datasets.blobs import FileBlobs
 from penstock.local.datasets.exports import FileExports
-from penstock.model.job import new_job_id
+from penstock.model.job_id import new_job_id
 from penstock.model.manifest import Manifest, Part
 from penstock.model.slice import everything
 from penstock.ports import Blobs, Exported

@@ -26,7 +26,8 @@ from penstock.errors import (
     StaleJobError,
     UnknownJobError,
 )
-from penstock.model.job import Artifact, Job, JobFault, Progress
+from penstock.model.job import Artifact, Job, JobFault
+from penstock.model.progress import Progress
 from penstock.ports import JobsWanted
 
 DAY = timedelta(hours=24)

@@ -41,10 +41,9 @@ from penstock.model.job import (
     Job,
     JobFault,
     JobState,
-    Progress,
-    first_seq,
-    new_job_id,
 )
+from penstock.model.job_id import new_job_id
+from penstock.model.progress import Progress, first_seq
 from penstock.ports import JobsWanted, Observation
 
 FAULT = JobFault(code="recoverable", kind="recoverable", message="lost", retryable=True)

@@ -116,7 +116,11 @@ def test_a_revoked_key_makes_room_for_its_successor(keys: Keys) -> None:
     keys.add(old)
     keys.add(new)
     keys.revoke("acme", old.prefix)
-    keys.add(a_key())
+    successor = a_key()
+    keys.add(successor)
+    live = [key.prefix for key in keys.list("acme") if key.is_live(START)]
+    assert sorted(live) == sorted([new.prefix, successor.prefix])
+    assert keys.find(successor.prefix) == successor
 
 
 def test_an_expired_key_makes_room_and_is_still_listed(keys: Keys, clock: Clock) -> None:

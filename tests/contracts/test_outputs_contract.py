@@ -135,10 +135,14 @@ def test_removing_keeps_what_it_is_told_to(outputs: Outputs) -> None:
 
 
 def test_removing_what_is_not_there_changes_nothing(outputs: Outputs) -> None:
+    beside = f"{FOLDER}1/a.csv"
+    outputs.write("acme", beside, [b"beside"])
     outputs.remove("acme", FOLDER)
     outputs.write("acme", f"{FOLDER}/a.csv", [b"a"])
     outputs.remove("acme", FOLDER)
     outputs.remove("acme", FOLDER)
+    assert read(outputs, "a.csv") is None
+    assert outputs.read("acme", beside, max_bytes=10) == b"beside"
 
 
 def test_a_folder_is_written_anew_after_it_was_removed(outputs: Outputs) -> None:

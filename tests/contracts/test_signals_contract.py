@@ -62,8 +62,10 @@ def test_what_is_heard_is_a_hint_or_a_word_that_some_were_missed(signals: Signal
 
 
 def test_a_way_that_was_closed_takes_hints_and_loses_them(signals: Signals) -> None:
-    close = getattr(signals, "close", None)
-    if close is not None:
-        close()
-        close()
-    signals.tell("workers", a_hint())
+    close, ear = getattr(signals, "close", None), Ear()
+    with signals.hearing("workers", ear):
+        if close is not None:
+            close()
+            close()
+        signals.tell("workers", a_hint())
+    assert not [hint for hint in ear.heard if hint is not None]

@@ -15,7 +15,8 @@ from tests.range_processes import readers_of
 from penstock.local.compose_work import compose_work
 from penstock.local.opened import Served
 from penstock.local.work import work_off
-from penstock.model.job import SIZES, Job, Progress
+from penstock.model.job import SIZES, Job
+from penstock.model.progress import Progress
 from penstock.ports import JobPorts, JobStore
 from penstock.settings import Settings
 

@@ -10,8 +10,9 @@ from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.services.records import Records
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of
-from penstock.model.job import Job, Progress, hash_of
+from penstock.model.job import Job, hash_of
 from penstock.model.key import ApiKey, split_token
+from penstock.model.progress import Progress
 from penstock.ports import Listener
 
 JOB_ID = "01JD3B6Z8Y5V9TQ0RXK2N4M7PC"

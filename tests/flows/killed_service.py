@@ -205,7 +205,7 @@ def _is_worker(pid: int) -> bool:
 def owner_pid(owner: str | None) -> int | None:
     """Give the process of a lease's owner; None where it says none."""
     parts = (owner or "").split("/")
-    if len(parts) != 3 or not parts[1].isdecimal():
+    if len(parts) != 4 or not parts[1].isdecimal():
         return None
     return int(parts[1])
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,6 +16,7 @@ from tests.flows.example_job import store_of
 from tests.flows.function_process import FunctionProcess, function
 from tests.flows.killed_jobs import KilledJobs, Wish, killed_jobs
 from tests.flows.killed_service import killed_service, owner_pid
+from tests.flows.stack_functions import batch
 from tests.flows.stack_on_stand_ins import Stack, made_stack
 from tests.flows.tenant_homes import add_tenant, store
 from tests.long_runs import until
@@ -29,8 +29,10 @@ from penstock.jobs.sweep import Sweeper, sweep
 from penstock.local.places import jobs_path
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of
-from penstock.model.job import Job, Progress, hash_of, new_job_id
+from penstock.model.job import Job, hash_of
+from penstock.model.job_id import new_job_id
 from penstock.model.message import body_of, message_of
+from penstock.model.progress import Progress
 from penstock.model.tenant import Tenant
 from penstock.settings import Settings
 
@@ -38,7 +40,6 @@ TEN = 10
 WISH = Wish(type="dataset-slice", params={"dataset": "numbers", "query": "n__lt=50"})
 POISON = Wish(type="dataset-slice", params={"dataset": "long", "query": ""}, formats=["csv"])
 """Takes long enough for its worker to be killed in its midst."""
-QUEUE_ARN = "arn:aws:sqs:eu-west-2:123456789012:medium"
 
 
 @pytest.fixture
@@ -174,26 +175,8 @@ def put_job(stack: Stack, dataset: str) -> Job:
     return store_of(stack).add(job, event_of(job, "job.accepted", now=job.created))
 
 
-def batch(bodies: list[str]) -> dict[str, Any]:
-    return {
-        "Records": [
-            {
-                "messageId": str(number),
-                "receiptHandle": f"handle-{number}",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": QUEUE_ARN,
-                "awsRegion": "eu-west-2",
-            }
-            for number, body in enumerate(bodies)
-        ]
-    }
-
-
 def failed_of(worker: FunctionProcess, bodies: list[str]) -> list[str]:
-    answer = worker(batch(bodies))
+    answer = worker(batch(*bodies))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 

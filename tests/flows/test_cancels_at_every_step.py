@@ -8,9 +8,8 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from tests.demo_rows import demo_database
 from tests.export_parts import TENANT, ExportHouse, export_house
-from tests.postgres_parts import PostgresDatabase, PostgresServer
+from tests.postgres_parts import PostgresDatabase
 from tests.s3_parts import emptied_bucket, s3_client, store_of
 from tests.stand_ins import StandIn
 from tests.stepped_outputs import Stepped
@@ -81,12 +80,6 @@ def house(place: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
         ones = pa.repeat(pa.scalar(1, pa.int64()), ROWS)
         opened.put("things", pa.table({"n": pc.cumulative_sum(ones)}))
         yield opened
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
-    with demo_database(postgres) as database:
-        yield database
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.flows.bounded import bounded
 from tests.flows.service import serving
 from tests.flows.tenant_homes import add_key, add_tenant, store
 from tests.job_homes import a_job, told
-from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
+from tests.stand_ins import StandIn
 from typer.testing import CliRunner, Result
 
 from penstock.aws.jobs.administration import (
@@ -131,13 +131,7 @@ def stack(aws_server: StandIn) -> Place:
         dispatch=SqsDispatch(client=sqs, queues=queues, dead_letters=dead),
         letters=SqsDeadLetters(client=sqs, url=dead, wait_seconds=0),
         lay=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
-        variables={
-            "AWS_ENDPOINT_URL": aws_server.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        },
+        variables=aws_server.variables,
     )
 
 

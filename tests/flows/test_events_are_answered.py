@@ -191,6 +191,13 @@ def test_the_api_tells_how_a_job_is(invoke: Callable[..., Said], user: str, job:
     assert json.loads(said.body)["id"] == job.id
 
 
+def test_the_page_of_jobs_is_the_apis(invoke: Callable[..., Said]) -> None:
+    said = invoke("ApiFunction", "api-jobs-page")
+    assert (said.code, said.status) == (0, 200), said.told
+    assert said.headers["content-type"].startswith("text/html")
+    assert b"<h1>Exports</h1>" in said.body
+
+
 @pytest.mark.parametrize(
     "function", ["SmallWorkFunction", "MediumWorkFunction", "LargeWorkFunction"]
 )

@@ -100,7 +100,7 @@ def test_an_export_is_made_waited_for_and_fetched(
     file = tmp_path / f"some.{extension}"
     if extension == "csv":
         assert file.read_bytes() == download(service, "csv")
-    assert "matches the receipt" in ran.stderr
+    assert "matches what the service told before" in ran.stderr
     assert "SUCCEEDED, 3,333 rows" in ran.stderr
     assert len(ran.stdout.strip()) == 26
     assert [path.name for path in tmp_path.iterdir()] == [file.name]

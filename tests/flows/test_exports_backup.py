@@ -18,7 +18,8 @@ from tests.stepped_outputs import Stepped, once
 
 from penstock.errors import BusyError
 from penstock.local.demo.database_schema import TABLES
-from penstock.model.job import Job, new_job_id
+from penstock.model.job import Job
+from penstock.model.job_id import new_job_id
 from penstock.reading.exported import shown_name
 
 ODD = """

@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
-import pytest
-from tests.demo_rows import demo_database
-from tests.export_parts import TENANT, ExportHouse, export_house
-from tests.postgres_parts import PostgresDatabase, PostgresServer
+from tests.export_parts import TENANT, ExportHouse
+from tests.postgres_parts import PostgresDatabase
 from tests.stepped_outputs import Before, Stepped, once
 
 from penstock.errors import BusyError, NoDatabaseError
@@ -18,19 +15,6 @@ from penstock.jobs.cancel import cancel
 from penstock.jobs.run import Ran
 
 NOWHERE = "host=/nowhere user=x password=x dbname=x"
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
-    with demo_database(postgres) as database:
-        yield database
-
-
-@pytest.fixture
-def house(tmp_path: Path, demo: PostgresDatabase) -> Iterator[ExportHouse]:
-    with export_house(tmp_path) as opened:
-        opened.databases[TENANT] = demo.connection_string
-        yield opened
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.demo_rows import demo_database
 from tests.export_parts import TENANT, ExportHouse, export_house
 from tests.large_orders import ROWS, large_orders, lose_first_snapshot
 from tests.postgres_parts import PostgresDatabase, PostgresServer
@@ -35,18 +34,12 @@ from penstock.local.jobs.range_pool import RangePool
 from penstock.local.opened import Served
 from penstock.local.places import databases_path
 from penstock.local.supervise import Supervisor
-from penstock.model.job import Artifact, Job
-from penstock.ports import RangesWanted
+from penstock.model.job import Job
+from penstock.ports import RangeRead, RangesWanted
 from penstock.settings import Settings
 
 SMALL_RANGES = ExportLimits(range_rows=1_000)
 PATIENCE_SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
-    with demo_database(postgres) as database:
-        yield database
 
 
 @pytest.fixture
@@ -80,7 +73,7 @@ class Meddling:
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
-    ) -> list[tuple[Artifact, ...]]:
+    ) -> list[RangeRead]:
         def heard(rows: int, size_bytes: int) -> None:
             if not self.has_begun:
                 self.has_begun = True

@@ -1,35 +1,19 @@
 """Exports of tables: what each shipped type gives, and what happens where a database fails."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from tests.demo_rows import demo_database
-from tests.export_parts import TENANT, ExportHouse, export_house
-from tests.postgres_parts import PostgresDatabase, PostgresServer
+from tests.export_parts import TENANT, ExportHouse
+from tests.postgres_parts import PostgresDatabase
 
 from penstock.exports import all_types
 from penstock.exports.declaration import DatabaseSource
 
 TABLE_TYPES = [name for name, one in all_types().items() if isinstance(one.source, DatabaseSource)]
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
-    with demo_database(postgres) as database:
-        yield database
-
-
-@pytest.fixture
-def house(tmp_path: Path, demo: PostgresDatabase) -> Iterator[ExportHouse]:
-    with export_house(tmp_path) as opened:
-        opened.databases[TENANT] = demo.connection_string
-        yield opened
 
 
 def columns_of(table: pa.Table, *names: str) -> list[tuple[Any, ...]]:

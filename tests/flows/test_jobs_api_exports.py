@@ -10,7 +10,7 @@ import pytest
 from tests.flows.job_service import Jobs, job_service
 
 from penstock.exports import all_types
-from penstock.model.job import is_job_id
+from penstock.model.job_id import is_job_id
 
 SLICE = {"type": "dataset-slice", "params": {"dataset": "area", "query": "n__lt=10"}}
 

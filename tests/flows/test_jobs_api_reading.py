@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.flows.job_service import Jobs, job_service
 
-from penstock.model.job import new_job_id
+from penstock.model.job_id import new_job_id
 
 
 @pytest.fixture(scope="module")

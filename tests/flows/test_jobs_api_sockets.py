@@ -14,7 +14,7 @@ from tests.flows.job_steps import Worker, through, working_in
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from penstock.model.job import new_job_id
+from penstock.model.job_id import new_job_id
 
 PATIENCE_SECONDS = 30
 DROPS = 100

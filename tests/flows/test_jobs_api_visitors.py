@@ -17,7 +17,8 @@ from penstock.local.compose_work import compose_work
 from penstock.local.datasets.private import set_private
 from penstock.local.opened import Served
 from penstock.local.work import work_off
-from penstock.model.job import ANONYMOUS, SIZES, new_job_id
+from penstock.model.job import ANONYMOUS, SIZES
+from penstock.model.job_id import new_job_id
 from penstock.settings import Settings
 
 PATIENT = {"type": "dataset-slice", "params": {"dataset": "area", "query": "n__lt=100"}}

@@ -170,7 +170,8 @@ def test_a_client_makes_exports_of_its_tenant(tmp_path: Path) -> None:
         client.export("premium-pay", to=tmp_path / "-", ids=[1, 2], params={"a-b": None})
     assert (tmp_path / "-").read_bytes() == desk.result
     sent = json.loads(desk.asked[0].body)
-    assert sent == {"type": "premium-pay", "params": {"a-b": None, "ids": [1, 2]}}
+    params = {"a-b": None, "ids": [1, 2]}
+    assert sent == {"type": "premium-pay", "params": params, "formats": ["csv"]}
 
 
 def test_an_export_that_fails_is_an_error_with_its_reason(tmp_path: Path) -> None:

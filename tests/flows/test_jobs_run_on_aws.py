@@ -23,6 +23,7 @@ from penstock.aws.jobs.socket_events import SocketEvents
 from penstock.aws.jobs.sockets import DynamoSockets
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.jobs.used_keys import DynamoUsedKeys
 from penstock.aws.services.clients import Clients
 from penstock.aws.services.records import Records
 from penstock.errors import PermanentError, UnknownJobError
@@ -136,6 +137,7 @@ def stack(
         yield Stack(
             ports=JobPorts(
                 store=DynamoJobStore(records),
+                used_keys=DynamoUsedKeys(records),
                 events=DynamoJobEvents(records),
                 upkeep=DynamoJobUpkeep(records),
                 dispatch=SqsDispatch(

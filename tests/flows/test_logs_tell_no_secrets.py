@@ -17,7 +17,8 @@ from tests.flows.edge_requests import Answered, ask
 from tests.flows.tenant_homes import add_key, add_tenant, store
 from tests.kept_log import log_as_it_was
 
-from penstock.aws.logs.requests import accounts, log_as_json
+from penstock.aws.logs.lines import log_as_json
+from penstock.aws.logs.requests import request_log
 from penstock.local.compose import compose
 from penstock.local.opened import Served
 from penstock.model.tenant import Tenant
@@ -70,7 +71,7 @@ def logged(tmp_path: Path) -> Iterator[Logged]:
     with compose(Settings(home=home), Served(demo=False)) as resources, log_as_it_was():
         with redirect_stdout(output):
             log_as_json(service="download")
-        keep = accounts(service="download", namespace="Penstock")
+        keep = request_log(service="download", namespace="Penstock")
         app = create_app(replace(resources, keep=keep))
         yield Logged(app=app, key=add_key(resources, "area"), output=output)
 

@@ -13,7 +13,8 @@ from tests.job_parts import JobHouse, job_house
 from penstock.jobs.run import Work
 from penstock.model.attempt import Attempt
 from penstock.model.event import JobEvent
-from penstock.model.job import Artifact, Job, Progress
+from penstock.model.job import Artifact, Job
+from penstock.model.progress import Progress
 
 PATIENCE_SECONDS = 60
 WORDS = 2_000_000

@@ -18,7 +18,7 @@ from penstock.errors import PermanentError, RecoverableError
 from penstock.exports.limits import ExportLimits
 from penstock.exports.place import Place
 from penstock.exports.postgres import Snapshot, TableQuery
-from penstock.exports.range_answers import Answer, parts_of, read_as_described
+from penstock.exports.range_answers import Answer, range_read, read_as_described
 from penstock.exports.ranges import joined, split
 from penstock.exports.readers import TenantReaders
 from penstock.local.jobs.outputs import FileOutputs
@@ -94,7 +94,7 @@ def in_ranges(
         )
         for one in split(held, query, n=n)
     ]
-    parts = joined([parts_of(json.loads(json.dumps(answer))) for answer in answers])
+    parts = joined([range_read(json.loads(json.dumps(answer))).files for answer in answers])
     assert isinstance(place.outputs, FileOutputs)
     return pa.concat_tables(_table(place, part.part) for part in parts)
 
@@ -169,7 +169,7 @@ def test_a_snapshot_that_nobody_holds_any_more_is_told_of(
         told=lambda *_: None,
     )
     with pytest.raises(RecoverableError, match="snapshot was lost"):
-        parts_of(json.loads(json.dumps(answer)))
+        range_read(json.loads(json.dumps(answer)))
 
 
 def test_a_holder_finds_out_that_its_snapshot_is_lost(database: PostgresDatabase) -> None:
@@ -196,5 +196,5 @@ def test_what_no_export_can_hold_is_permanent(
             told=lambda *_: None,
         )
     with pytest.raises(PermanentError, match="“n”") as raised:
-        parts_of(json.loads(json.dumps(answer)))
+        range_read(json.loads(json.dumps(answer)))
     assert raised.value.facts["column"] == "n"

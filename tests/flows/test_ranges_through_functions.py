@@ -1,10 +1,10 @@
-"""Large tables on AWS: an attempt waits, and other functions read the ranges."""
+"""Large tables and backups on AWS: an attempt waits, and other functions read the ranges."""
 
 import json
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,9 @@ import pytest
 from tests.aws_tables import client_of, fresh_name
 from tests.flows.function_process import FunctionProcess, function
 from tests.flows.map_run import MapRun, definition
+from tests.flows.stack_functions import batch
 from tests.flows.stack_on_stand_ins import Stack, made_stack
-from tests.flows.test_jobs_through_functions import batch
-from tests.large_orders import ROWS, large_orders, lose_first_snapshot
+from tests.large_orders import LINES_OF_AN_ORDER, ROWS, large_orders, lose_first_snapshot
 from tests.postgres_parts import PostgresDatabase, PostgresServer
 from tests.stand_ins import StandIn
 
@@ -29,13 +29,18 @@ from penstock.exports.ranges import TableRange
 from penstock.jobs.cancel import cancel
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of
-from penstock.model.job import Job, Progress, hash_of, logged_id, new_job_id
+from penstock.model.job import Job, hash_of
+from penstock.model.job_id import logged_id, new_job_id
 from penstock.model.message import body_of, message_of
+from penstock.model.progress import Progress
 from penstock.ports import JobPorts
+from penstock.reading.exported import shown_name
 from penstock.settings import JobSettings, from_environment
 
 AT_ONCE = 2
 RANGES = 3
+PART_ROWS = 150_000
+"""More than of a range, and fewer than of the larger table."""
 PATIENCE_SECONDS = 60
 _LOOK_SECONDS = 0.05
 
@@ -109,13 +114,13 @@ class Home:
     def states(self) -> Any:
         return client_of(self.stack.aws, "stepfunctions")
 
-    def submit(self) -> Job:
+    def submit(self, wanted: str = "order-lines") -> Job:
         job = Job(
             id=new_job_id(),
             tenant="acme",
             user="ada",
             kind="export",
-            type="order-lines",
+            type=wanted,
             params={},
             params_hash=hash_of({}),
             size="large",
@@ -156,21 +161,50 @@ class Home:
         )
         return sorted(each["Key"].removeprefix(prefix) for each in found.get("Contents", []))
 
-    def assert_result(self, job: Job) -> None:
-        """All rows are there once, in their order, and nothing beside them."""
-        ended = self.latest(job)
-        assert ended.state == "SUCCEEDED"
-        assert ended.high_water == ROWS
-        names = [one.part for one in ended.artifacts]
-        assert self.files(job) == sorted(["manifest.json", *names])
+    def table(self, job: Job, names: Iterable[str]) -> pa.Table:
         contents = [
             self.ports.outputs.read(job.tenant, f"{job.folder}/{name}", max_bytes=1 << 30)
             for name in names
         ]
-        table = pa.concat_tables(pq.read_table(pa.BufferReader(each)) for each in contents)
-        keys = list(zip(table["order_id"].to_pylist(), table["line"].to_pylist(), strict=True))
-        assert len(keys) == ROWS
-        assert keys == sorted(set(keys))
+        return pa.concat_tables(pq.read_table(pa.BufferReader(each)) for each in contents)
+
+    def artifacts(self, job: Job) -> list[str]:
+        """Name the files of a job that ended well; nothing is there beside them."""
+        ended = self.latest(job)
+        assert ended.state == "SUCCEEDED"
+        names = [one.part for one in ended.artifacts]
+        assert self.files(job) == sorted(["manifest.json", *names])
+        return names
+
+    def assert_result(self, job: Job) -> None:
+        """All rows are there once, in their order, and nothing beside them."""
+        assert_lines(self.table(job, self.artifacts(job)))
+        assert self.latest(job).high_water == ROWS
+
+    def assert_backup(self, job: Job) -> None:
+        """All rows of all tables are there once, and the list names the files."""
+        first, *files = self.artifacts(job)
+        shown = {shown_name(name): name for name in files}
+        assert sorted(shown) == [
+            "file-customer_order.parquet",
+            *(f"file-order_line-{number}-of-3.parquet" for number in (1, 2, 3)),
+        ]
+        listed = self.table(job, [first])
+        assert listed["file"].to_pylist() == sorted(shown)
+        assert listed["table"].to_pylist() == ["customer_order", *["order_line"] * 3]
+        orders, *lines = (shown[name] for name in sorted(shown))
+        assert self.table(job, [orders])["id"].to_pylist() == [
+            *range(1, ROWS // LINES_OF_AN_ORDER + 1)
+        ]
+        assert_lines(self.table(job, lines))
+        assert self.latest(job).high_water == ROWS + ROWS // LINES_OF_AN_ORDER
+
+
+def assert_lines(table: pa.Table) -> None:
+    """These are all order lines, each once, in their order."""
+    keys = list(zip(table["order_id"].to_pylist(), table["line"].to_pylist(), strict=True))
+    assert len(keys) == ROWS
+    assert keys == sorted(set(keys))
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +218,7 @@ def home(s3_server: StandIn, aws_server: StandIn, postgres: PostgresServer) -> I
     variables = {
         **stack.variables,
         "PENSTOCK_EXPORT_READERS": str(AT_ONCE),
+        "PENSTOCK_EXPORT_PART_ROWS": str(PART_ROWS),
         "PENSTOCK_RANGES_MACHINE": machine,
         "POWERTOOLS_SERVICE_NAME": "work",
     }
@@ -244,11 +279,44 @@ def test_a_range_that_is_asked_for_twice_is_in_the_result_once(home: Home) -> No
     home.assert_result(job)
 
 
-def test_a_job_that_is_cancelled_in_the_midst_leaves_nothing(home: Home) -> None:
-    job = home.submit()
+def test_a_backups_tables_are_read_by_as_many_functions_as_may_be(home: Home) -> None:
+    job = home.submit("tenant-backup")
+    attempt = home.begin(job)
+    _, run = home.run_of(job, attempt)
+    first, *others = run.items()
+    for _ in range(2):
+        assert run.one(first, home.readers)
+    for item in others:
+        assert run.one(item, home.readers)
+    assert attempt.outcome() == "succeeded"
+    assert not run.one(first, home.readers)
+    home.assert_backup(job)
+
+
+def test_a_backups_snapshot_that_is_lost_has_the_attempt_begin_anew(home: Home) -> None:
+    job = home.submit("tenant-backup")
     attempt = home.begin(job)
     execution, run = home.run_of(job, attempt)
-    first, second, third = run.items()
+    first, *others = run.items()
+    assert run.one(first, home.readers)
+    lose_first_snapshot(home.database)
+    assert not run.one(others[0], home.readers)
+    home.fail(execution)
+    assert attempt.outcome() == "retried"
+    assert home.files(job) == []
+    again = home.begin(job)
+    _, run = home.run_of(job, again, token=home.latest(job).fencing_token + 1)
+    assert run.all(home.readers)
+    assert again.outcome() == "succeeded"
+    home.assert_backup(job)
+
+
+@pytest.mark.parametrize("wanted", ["order-lines", "tenant-backup"])
+def test_a_job_that_is_cancelled_in_the_midst_leaves_nothing(home: Home, wanted: str) -> None:
+    job = home.submit(wanted)
+    attempt = home.begin(job)
+    execution, run = home.run_of(job, attempt)
+    first, second, third, *_ = run.items()
     assert run.one(first, home.readers)
     cancel(home.ports, home.latest(job), now=utc_now())
     assert not run.one(second, home.readers)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.aws_tables import client_of
 from tests.flows.function_process import FunctionProcess, function
+from tests.flows.stack_functions import SLICE, gateway_event
 from tests.flows.stack_on_stand_ins import Stack, add_key, made_stack
-from tests.flows.test_jobs_through_functions import SLICE, gateway_event
 from tests.redis_parts import PATIENCE_SECONDS, RedisServer, hanging_server, redis_server
 from tests.stand_ins import StandIn
 

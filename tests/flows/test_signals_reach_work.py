@@ -23,8 +23,10 @@ from penstock.jobs.progress import Reporter
 from penstock.jobs.rules import JobRules
 from penstock.jobs.run import Ran, Work, Worker, run
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact, Job, Progress, new_job_id
+from penstock.model.job import Artifact, Job
+from penstock.model.job_id import new_job_id
 from penstock.model.message import message_of
+from penstock.model.progress import Progress
 from penstock.ports import Audience, Heard, Hint, JobPorts, JobStore, Signals
 from penstock.signals.hinted_events import HintedEvents
 from penstock.signals.wire import body_of, channel_of

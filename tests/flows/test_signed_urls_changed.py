@@ -15,7 +15,7 @@ import pytest
 from tests.flows.job_service import Jobs, job_service
 from tests.flows.tenant_homes import signed
 
-from penstock.model.job import new_job_id
+from penstock.model.job_id import new_job_id
 from penstock.model.signature import sign_url
 
 LEAST = 500

@@ -14,7 +14,7 @@ import pytest
 from tests.aws_tables import client_of, fresh_name, make_keys_table
 from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import store
-from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
+from tests.stand_ins import StandIn
 
 from penstock.aws.administration import KEYS_TABLE_PARAMETER
 from penstock.aws.tenants.keys import DynamoKeys
@@ -121,13 +121,7 @@ def stack(aws_server: StandIn) -> Place:
             client=client_of(aws_server, "ssm"), environment=environment, seconds=0, now=now
         ),
         effect="within 60 s",
-        variables={
-            "AWS_ENDPOINT_URL": aws_server.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        },
+        variables=aws_server.variables,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from penstock.aws.compose import compose
-from penstock.aws.logs.requests import log_as_json
+from penstock.aws.logs.lines import log_as_json
 from penstock.aws.rotation import rotate
 from penstock.aws.services.clients import Clients
 from penstock.settings import AwsSettings, RotationSettings, from_environment

@@ -7,7 +7,7 @@ from typing import Any
 from penstock.aws.jobs.bus_events import event_from
 from penstock.aws.jobs.socket_events import POST_SECONDS, SocketEvents
 from penstock.aws.jobs.sockets import DynamoSockets
-from penstock.aws.logs.requests import log_as_json
+from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
 from penstock.aws.services.records import Records
 from penstock.model.clock import utc_now

@@ -9,17 +9,17 @@ from penstock.aws.jobs.databases import SsmDatabases
 from penstock.aws.jobs.outputs import S3Outputs
 from penstock.aws.jobs.range_reading import Outcome, RangeOrder, RangeReading
 from penstock.aws.jobs.store import DynamoJobStore
-from penstock.aws.logs.requests import log_as_json
+from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
 from penstock.aws.services.records import Records
 from penstock.errors import BusyError
+from penstock.errors.location import code_path
 from penstock.exports.limits import ExportLimits
 from penstock.exports.range_answers import Answer
 from penstock.lean import share_one_heap
 from penstock.model.clock import utc_now
-from penstock.model.job import logged_id
+from penstock.model.job_id import logged_id
 from penstock.settings import RangeSettings, from_environment
-from penstock.web.account import where
 
 _LEAVING_SECONDS = 10
 _MILLISECONDS = 1000
@@ -47,7 +47,7 @@ def read(event: dict[str, Any], context: Any) -> dict[str, Outcome]:
         # What it would have said can't be stored, or nobody knows whether it is wanted.
         outcome, answer = "failed", None
     except Exception as error:
-        _log.error("range failed: %s", where(error), extra={"tenant": order.tenant})
+        _log.error("range failed: %s", code_path(error), extra={"tenant": order.tenant})
         raise
     seconds = time.monotonic() - began
     _log.info("range read", extra=range_facts(order, outcome, answer, seconds=seconds))

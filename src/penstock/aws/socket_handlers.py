@@ -11,7 +11,7 @@ from penstock.aws.jobs.events import DynamoJobEvents
 from penstock.aws.jobs.socket_events import POST_SECONDS, SocketEvents
 from penstock.aws.jobs.sockets import DynamoSockets, DynamoTickets
 from penstock.aws.jobs.store import DynamoJobStore
-from penstock.aws.logs.requests import log_as_json
+from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
 from penstock.aws.services.records import Records
 from penstock.errors import BusyError, TooManyAtOnceError
@@ -20,7 +20,7 @@ from penstock.ports import JobEvents, JobStore
 from penstock.settings import ReplaySettings, from_environment
 from penstock.web.jobs.listening import after_in, digest_of, missed
 
-_OPEN, _WRONG_TICKET, _TOO_MANY, _BUSY = 200, 403, 429, 503
+_OPEN, _UNKNOWN, _WRONG_TICKET, _TOO_MANY, _BUSY = 200, 400, 403, 429, 503
 
 _log = logging.getLogger("penstock.jobs")
 
@@ -28,7 +28,8 @@ _log = logging.getLogger("penstock.jobs")
 def sockets(event: dict[str, Any], _context: Any) -> dict[str, int]:
     """Take what happened to one socket (SocketFunction).
 
-    `$connect` with a `ticket` opens it; whose ticket it is decides what it hears of. On a message
+    `$connect` with a `ticket` opens it; whose ticket it is decides what it hears of. It takes no
+    other parameter: nothing can be posted to a socket before its opening was answered. On a message
     `{"after": {job id: number of the last event}}` it is told what it missed; a socket that can't
     be is ended, so that its client comes back. `$disconnect` has it forgotten.
     """
@@ -60,6 +61,9 @@ class _Front:
     posts: SocketEvents
 
     def open(self, socket_id: str, given: Mapping[str, str]) -> int:
+        if given.keys() - {"ticket"}:
+            _log.info("socket refused", extra={"problem": "unknown-parameter"})
+            return _UNKNOWN
         listener = self.tickets.take(digest_of(given.get("ticket", "")))
         if listener is None:
             _log.info("socket refused", extra={"problem": "bad-ticket"})

@@ -20,19 +20,22 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from penstock.aws.compose_work import compose_work
 from penstock.aws.jobs.ports import sqs_dispatch
 from penstock.aws.jobs.queue import SqsDispatch
-from penstock.aws.logs.requests import log_as_json
-from penstock.aws.logs.work import Worked, work_accounts
+from penstock.aws.logs.lines import log_as_json
+from penstock.aws.logs.work import Worked, work_log
 from penstock.aws.services.clients import Clients
 from penstock.errors import BusyError
+from penstock.errors.location import code_path
 from penstock.jobs.run import Ran, Worker, run
 from penstock.lean import share_one_heap
-from penstock.model.job import logged_id
+from penstock.model.job_id import logged_id
 from penstock.model.message import JobMessage, message_from
 from penstock.settings import JobSettings, from_environment
-from penstock.web.account import where
 
 _LEAVING_SECONDS = 20
 """What an attempt may take to hand its job back before the function's time is up."""
+_SPENT_BEFORE = 0.1
+"""The share of an invocation that the messages before one in its batch may have taken, with which
+its attempt still counts as one that had all the time there is."""
 _MILLISECONDS = 1000
 _NO_MESSAGE = "unreadable: It is no message of a job."
 
@@ -47,7 +50,7 @@ def work(event: dict[str, Any], context: Any) -> Any:
     """
     working = _working()
     seconds = context.get_remaining_time_in_millis() / _MILLISECONDS
-    working.time.ends_at = time.monotonic() + seconds - _LEAVING_SECONDS
+    working.time.begins(seconds - _LEAVING_SECONDS)
     return process_partial_response(
         event=event,
         record_handler=working.one,
@@ -58,20 +61,31 @@ def work(event: dict[str, Any], context: Any) -> Any:
 
 
 @dataclass(slots=True)
-class _Time:
-    """When the invocation that is under way is to end."""
+class InvocationTime:
+    """When the invocation that is under way began, and when it is to end."""
 
+    began_at: float = 0.0
     ends_at: float = 0.0
+
+    def begins(self, seconds: float) -> None:
+        """Take it from now on for that long."""
+        self.began_at = time.monotonic()
+        self.ends_at = self.began_at + seconds
 
     def is_up(self) -> bool:
         return time.monotonic() >= self.ends_at
+
+    def was_whole(self, began: float) -> bool:
+        """Whether an attempt that began then ran out of time, and no other one had part of it."""
+        spent_before = began - self.began_at
+        return self.is_up() and spent_before <= _SPENT_BEFORE * (self.ends_at - self.began_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Working:
     worker: Worker
     dispatch: SqsDispatch
-    time: _Time
+    time: InvocationTime
     keep: Callable[[Worked], None]
 
     def one(self, record: SQSRecord) -> None:
@@ -92,7 +106,7 @@ class _Working:
             )
             raise
         except Exception as error:
-            _log.error("message failed: %s", where(error), extra=facts)
+            _log.error("message failed: %s", code_path(error), extra=facts)
             raise
         seconds = time.monotonic() - began
         self.keep(Worked(message=message, ran=ran, queue=queue, seconds=seconds))
@@ -111,14 +125,20 @@ def _working() -> _Working:
     log_as_json(service=settings.service)
     stack = ExitStack()
     atexit.register(stack.close)
-    until = _Time()
+    until = InvocationTime()
     owner = f"{settings.service}-{secrets.token_hex(8)}"
     worker = stack.enter_context(
-        compose_work(settings, clients, owner=owner, is_stopping=until.is_up)
+        compose_work(
+            settings,
+            clients,
+            owner=owner,
+            is_stopping=until.is_up,
+            had_whole_time=until.was_whole,
+        )
     )
     return _Working(
         worker=worker,
         dispatch=sqs_dispatch(settings, clients),
         time=until,
-        keep=work_accounts(service=settings.service, namespace=settings.metrics_namespace),
+        keep=work_log(service=settings.service, namespace=settings.metrics_namespace),
     )

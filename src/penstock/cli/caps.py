@@ -1,42 +1,50 @@
 """Options of the commands that say what a tenant's requests, and its visitors, may cost."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from penstock.errors import SetupError
 from penstock.model.tenant import Caps
 
-ResponseBytes = Annotated[
-    int | None, typer.Option(min=1, help="The most bytes of one answer, before coding.")
-]
-ResponseRows = Annotated[int | None, typer.Option(min=1, help="The most rows of one answer.")]
-RequestsPerMinute = Annotated[
-    int | None, typer.Option(min=1, help="Requests of one key or client address.")
-]
-AnonymousExports = Annotated[
-    bool | None,
-    typer.Option(
-        "--anonymous-exports/--no-anonymous-exports",
-        help="Whether visitors without a key may export slices of public datasets.",
-    ),
-]
-AnonymousExportRows = Annotated[
-    int | None, typer.Option(min=1, help="The most rows of one such export.")
-]
-AnonymousExportBytes = Annotated[
-    int | None,
-    typer.Option(min=1, help="The most bytes of one, as the largest of its formats has them."),
-]
-AnonymousJobs = Annotated[
-    int | None, typer.Option(min=1, help="How many of all visitors may be under way at once.")
-]
-AnonymousJobsPerAddress = Annotated[
-    int | None, typer.Option(min=1, help="How many of one client address.")
-]
+GivenCaps: TypeAlias = Mapping[str, int | bool]
+"""Caps that were given on a command line, by name."""
 
+_OPTIONS: Mapping[str, Any] = {
+    "response_bytes": Annotated[
+        int | None, typer.Option(min=1, help="The most bytes of one answer, before coding.")
+    ],
+    "response_rows": Annotated[
+        int | None, typer.Option(min=1, help="The most rows of one answer.")
+    ],
+    "requests_per_minute": Annotated[
+        int | None, typer.Option(min=1, help="Requests of one key or client address.")
+    ],
+    "anonymous_exports": Annotated[
+        bool | None,
+        typer.Option(
+            "--anonymous-exports/--no-anonymous-exports",
+            help="Whether visitors without a key may export slices of public datasets.",
+        ),
+    ],
+    "anonymous_export_rows": Annotated[
+        int | None, typer.Option(min=1, help="The most rows of one such export.")
+    ],
+    "anonymous_export_bytes": Annotated[
+        int | None,
+        typer.Option(min=1, help="The most bytes of one, as the largest of its formats has them."),
+    ],
+    "anonymous_jobs": Annotated[
+        int | None, typer.Option(min=1, help="How many of all visitors may be under way at once.")
+    ],
+    "anonymous_jobs_per_address": Annotated[
+        int | None, typer.Option(min=1, help="How many of one client address.")
+    ],
+}
 _SHOWN: Mapping[str, str] = {
     "response_bytes": "bytes",
     "response_rows": "rows",
@@ -50,14 +58,38 @@ _SHOWN: Mapping[str, str] = {
 _USUAL = Caps()
 
 
-def changed_caps(
-    before: Caps, given: Mapping[str, int | bool | None], *, usual: list[str] | None = None
-) -> Caps:
+def takes_caps(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each cap, in the place of its parameter `given`.
+
+    It gets there the caps that were given, and no others.
+    """
+    own = inspect.signature(command)
+
+    @wraps(command)
+    def with_options(**values: Any) -> None:
+        caps = {name: values.pop(name) for name in _OPTIONS}
+        command(**values, given={name: cap for name, cap in caps.items() if cap is not None})
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        if parameter.name != "given":
+            parameters.append(parameter)
+            continue
+        parameters += [
+            inspect.Parameter(name, parameter.kind, default=None, annotation=option)
+            for name, option in _OPTIONS.items()
+        ]
+    # What a command's options are is read from its signature.
+    vars(with_options)["__signature__"] = own.replace(parameters=parameters)
+    return with_options
+
+
+def changed_caps(before: Caps, given: GivenCaps, *, usual: list[str] | None = None) -> Caps:
     """Give caps with those that were given; those named in `usual` become what they usually are.
 
     Raises SetupError for a name that is no cap's, and for one that is given as well.
     """
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = dict(given)
     for option in usual or ():
         name = option.replace("-", "_")
         if name not in _SHOWN:

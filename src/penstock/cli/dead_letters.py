@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock.cli.homes import Aws, Home, Letters, administered, utc_now
+from penstock.cli.homes import Aws, Home, Letters, administered
 from penstock.errors import SetupError, UnknownJobError
+from penstock.model.clock import utc_now
 from penstock.model.job import Job
 from penstock.model.message import DeadLetter
 

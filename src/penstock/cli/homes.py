@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 
 from penstock.errors import SetupError
+from penstock.model.clock import utc_now
 from penstock.model.job import Job
 from penstock.model.message import DeadLetter
 from penstock.model.signature import SigningKey
@@ -142,11 +142,6 @@ def settings_of(**given: Any) -> Settings:
         fault = error.errors(include_url=False, include_input=False)[0]
         name = f"PENSTOCK_{fault['loc'][0]}".upper()
         raise SetupError(f"{name} can't be used: {fault['msg']}.") from error
-
-
-def utc_now() -> datetime:
-    """Tell the time, aware and in UTC."""
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 import typer
 
-from penstock.cli.homes import Administered, Aws, Home, Table, administered, utc_now
+from penstock.cli.homes import Administered, Aws, Home, Table, administered
 from penstock.errors import SetupError
+from penstock.model.clock import utc_now
 from penstock.model.dataset import is_dataset_name
 from penstock.model.job import ANONYMOUS
 from penstock.model.key import ApiKey, Role, new_key

@@ -4,18 +4,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.caps import (
-    AnonymousExportBytes,
-    AnonymousExportRows,
-    AnonymousExports,
-    AnonymousJobs,
-    AnonymousJobsPerAddress,
-    RequestsPerMinute,
-    ResponseBytes,
-    ResponseRows,
-    changed_caps,
-    shown_caps,
-)
+from penstock.cli.caps import GivenCaps, changed_caps, shown_caps, takes_caps
 from penstock.cli.homes import Administered, Aws, Home, administered
 from penstock.errors import SetupError
 from penstock.model.tenant import Caps, Tenant
@@ -28,7 +17,8 @@ TenantArgument = Annotated[str, typer.Argument(help="The tenant's id: a-z, 0-9 a
 
 
 @tenants_app.command("add")
-def add_tenant(  # noqa: PLR0913 - as many as a command has options
+@takes_caps
+def add_tenant(
     tenant: TenantArgument,
     host: Annotated[
         list[str],
@@ -36,33 +26,15 @@ def add_tenant(  # noqa: PLR0913 - as many as a command has options
     ],
     *,
     title: Annotated[str, typer.Option(help="Its name as people read it.")] = "",
-    response_bytes: ResponseBytes = None,
-    response_rows: ResponseRows = None,
-    requests_per_minute: RequestsPerMinute = None,
-    anonymous_exports: AnonymousExports = None,
-    anonymous_export_rows: AnonymousExportRows = None,
-    anonymous_export_bytes: AnonymousExportBytes = None,
-    anonymous_jobs: AnonymousJobs = None,
-    anonymous_jobs_per_address: AnonymousJobsPerAddress = None,
+    given: GivenCaps,
     home: Home = None,
     aws: Aws = None,
 ) -> None:
     """Serve one more tenant."""
-    caps = changed_caps(
-        Caps(),
-        {
-            "response_bytes": response_bytes,
-            "response_rows": response_rows,
-            "requests_per_minute": requests_per_minute,
-            "anonymous_exports": anonymous_exports,
-            "anonymous_export_rows": anonymous_export_rows,
-            "anonymous_export_bytes": anonymous_export_bytes,
-            "anonymous_jobs": anonymous_jobs,
-            "anonymous_jobs_per_address": anonymous_jobs_per_address,
-        },
-    )
     with administered(home=home, aws=aws) as opened:
-        opened.tenants.add(Tenant(id=tenant, hosts=tuple(host), title=title, caps=caps))
+        opened.tenants.add(
+            Tenant(id=tenant, hosts=tuple(host), title=title, caps=changed_caps(Caps(), given))
+        )
         if aws is not None:
             # Made here, it costs no request the time; functions may then do without the right to.
             opened.open_signing_keys().signing_keys(tenant)
@@ -71,7 +43,8 @@ def add_tenant(  # noqa: PLR0913 - as many as a command has options
 
 
 @tenants_app.command("set")
-def set_tenant(  # noqa: PLR0913 - as many as a command has options
+@takes_caps
+def set_tenant(
     tenant: TenantArgument,
     host: Annotated[
         list[str] | None,
@@ -79,14 +52,7 @@ def set_tenant(  # noqa: PLR0913 - as many as a command has options
     ] = None,
     *,
     title: Annotated[str | None, typer.Option(help="Its name as people read it.")] = None,
-    response_bytes: ResponseBytes = None,
-    response_rows: ResponseRows = None,
-    requests_per_minute: RequestsPerMinute = None,
-    anonymous_exports: AnonymousExports = None,
-    anonymous_export_rows: AnonymousExportRows = None,
-    anonymous_export_bytes: AnonymousExportBytes = None,
-    anonymous_jobs: AnonymousJobs = None,
-    anonymous_jobs_per_address: AnonymousJobsPerAddress = None,
+    given: GivenCaps,
     usual: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,17 +63,7 @@ def set_tenant(  # noqa: PLR0913 - as many as a command has options
     aws: Aws = None,
 ) -> None:
     """Change what is said of a tenant; what isn't given stays as it is."""
-    given = {
-        "response_bytes": response_bytes,
-        "response_rows": response_rows,
-        "requests_per_minute": requests_per_minute,
-        "anonymous_exports": anonymous_exports,
-        "anonymous_export_rows": anonymous_export_rows,
-        "anonymous_export_bytes": anonymous_export_bytes,
-        "anonymous_jobs": anonymous_jobs,
-        "anonymous_jobs_per_address": anonymous_jobs_per_address,
-    }
-    if not (host or title is not None or usual or any(cap is not None for cap in given.values())):
+    if not (host or title is not None or usual or given):
         raise typer.BadParameter("say what is to change.", param_hint="--host, --title, …")
 
     def changed(before: Tenant) -> Tenant:

@@ -21,6 +21,7 @@ from penstock.client.patience import retry_after_seconds, sentence
 from penstock.client.progress import Progress
 from penstock.client.wish import Wish
 from penstock.errors import TransferError
+from penstock.model.clock import utc_now
 
 MOST_BYTES = 16 << 20
 """How much of an answer is read; a job in a list has a few hundred bytes."""
@@ -173,5 +174,5 @@ def _time_of(date: str | None) -> datetime:
     try:
         told_time = parsedate_to_datetime(date or "")
     except (ValueError, OverflowError):
-        return datetime.now(UTC)
+        return utc_now()
     return told_time if told_time.tzinfo is not None else told_time.replace(tzinfo=UTC)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from penstock.client.ending import DONE, ended, put, say
+from penstock.client.ending import DONE, KEY_VARIABLE, ended, put, say
 from penstock.client.fetching import refuse_output, wanted_formats
 from penstock.client.job_command import Asked, Session, code_of
 from penstock.client.job_words import described
@@ -26,11 +26,13 @@ def export(
 ) -> int:
     """Submit an export and print its job's id; give the exit code.
 
-    With `wait` it is followed to its end, and with an `output` its result is downloaded then.
+    With `wait` it is followed to its end, and with an `output` its result is downloaded then: the
+    job also writes it as one file in each format that is to be downloaded, since an answer has a
+    limit of size and a file has none.
     Codes: 0 done, 1 it failed, was cancelled or can't be fetched, 2 can't be begun as asked for,
     130 interrupted, which leaves the job to go on.
     """
-    begun: list[str] = []
+    sessions: list[Session] = []
 
     def body() -> int:
         if output == "-" and asked.as_json:
@@ -40,15 +42,16 @@ def export(
             refuse_output(output, force=asked.force)
         pairs = pairs_of_texts(params)
         session = Session(asked)
+        sessions.append(session)
         with session.jobs() as jobs:
             looked = jobs.export(
                 type_name,
                 converted(pairs, _schema(jobs, type_name)) if pairs else {},
-                formats=formats,
+                formats=tuple(dict.fromkeys((*formats, *chosen))),
                 idempotency_key=idempotency_key,
             )
             job = looked.job
-            begun.append(job.id)
+            session.begun = job.id
             if not (asked.as_json or output == "-"):
                 put(job.id)
             if not (wait or output is not None):
@@ -72,9 +75,9 @@ def export(
             return DONE
 
     def interrupted() -> str:
-        if not begun:
+        job_id = next((session.begun for session in sessions), None)
+        if job_id is None:
             return f"Stopped. Whether the export was begun is seen with {asked.again()}."
-        job_id = begun[-1]
         return (
             f"Stopped; job {job_id} goes on. See how far: {asked.again(job_id, '--watch')}. "
             f"End it: {asked.again(job_id, '--cancel')}."
@@ -99,7 +102,11 @@ def list_types(*, asked: Asked, type_name: str | None = None) -> int:
         elif kinds:
             put("\n".join(described(kinds)))
         else:
-            say("There is nothing here to export without a key.")
+            say(
+                f"There is nothing here to export without a key: put yours into {KEY_VARIABLE}. "
+                "Where you run the service yourself, make one with: penstock keys add "
+                "--tenant TENANT --user NAME (of a folder that is served, the tenant is local)."
+            )
         return DONE
 
     return ended(_COMMAND, body, interrupted=lambda: "Stopped.")

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
+
 from penstock import formats
 from penstock.client.connection import printable
 from penstock.client.download import download
+from penstock.client.further import Finish, as_one_file
 from penstock.client.jobs import Jobs, Result
 from penstock.client.outcome import Downloaded
 from penstock.client.stream import download_to
@@ -66,12 +69,15 @@ def refuse_output(output: str, *, force: bool) -> None:
         raise SetupError(f"{target} exists already: name another file, or use --force.")
 
 
-def fetch(jobs: Jobs, job_id: str, format_name: str, output: str, *, wish: Wish) -> Downloaded:
+def fetch(
+    jobs: Jobs, job_id: str, format_name: str, output: str, *, wish: Wish, finish: Finish
+) -> Downloaded:
     """Download a job's result in one format, as `download` does; `-` is standard output.
 
     A file that was written beforehand is taken where there is one, and compared with the digest
-    that the job tells; else the result is encoded on the way. What takes longer than its URL is
-    open goes on under a new one.
+    that the job tells; else the result is encoded on the way. What is too large for that is
+    exported once more, as such a file, for whose job `finish` waits. What takes longer than its URL
+    is open goes on under a new one.
 
     Raises SetupError and TransferError as `download` does, and TransferError where the result isn't
     there, or not in this format.
@@ -79,8 +85,10 @@ def fetch(jobs: Jobs, job_id: str, format_name: str, output: str, *, wish: Wish)
     if is_folder(output):
         Path(output).mkdir(parents=True, exist_ok=True)
     last: TransferError | None = None
+    made_by = job_id
     for _ in range(MOST_SIGNED):
-        url, sha256 = _place(jobs.result(job_id), format_name)
+        result = jobs.result(made_by)
+        url, sha256 = _place(result, format_name)
         # A result's URL is signed, and may lead elsewhere: no key goes with it.
         signed = replace(wish, key=None, sha256=sha256)
         try:
@@ -90,17 +98,26 @@ def fetch(jobs: Jobs, job_id: str, format_name: str, output: str, *, wish: Wish)
                     return download_to(url, out, wish=signed)
             return download(url, Path(output), wish=signed)
         except TransferError as error:
-            if error.facts.get("status") == _TOO_LARGE:
-                raise TransferError(
-                    f"{error.detail} With --format {format_name} an export is also written as one "
-                    "file, of any size.",
-                    **error.facts,
-                ) from error
+            if error.facts.get("status") == _TOO_LARGE and made_by == job_id:
+                made_by = _further(jobs, job_id, format_name, url, error, finish)
+                continue
             has_expired = error.facts.get("status") == _FORBIDDEN and error.facts.get("kept")
             if not has_expired or (last is not None and last.facts == error.facts):
                 raise
             last = error
     raise TransferError("The result's URLs ended too often.")
+
+
+def _further(
+    jobs: Jobs, job_id: str, format_name: str, url: str, refused: TransferError, finish: Finish
+) -> str:
+    file_name = httpx.URL(url).params.get("_filename")
+    try:
+        return as_one_file(jobs, job_id, format_name, file_name=file_name, finish=finish)
+    except TransferError as error:
+        raise TransferError(
+            f"{refused.detail} Writing it as one file failed, too: {error.detail}", **error.facts
+        ) from error
 
 
 def _place(result: Result, format_name: str) -> tuple[str, str | None]:

@@ -58,6 +58,8 @@ class Session:
         self.asked = asked
         self._console = Console(stderr=True)
         self._note: Callable[[str], None] = self._say
+        self.begun: str | None = None
+        """The job that was begun last, for what is said when the command is stopped."""
         self._patience = Patience(retries=RETRIES) if patience is None else patience
         self._wish = Wish(
             key=key_in(os.environ, asked.key_env),
@@ -93,6 +95,12 @@ class Session:
 
     def fetch(self, jobs: Jobs, job_id: str, chosen: Sequence[str], output: str) -> int:
         """Download a result in these formats, and say of each what arrived; give the exit code."""
+
+        def finish(further: Looked) -> SeenJob:
+            self.begun = further.job.id
+            self._say("It is too large for one answer: a further job writes it as one file.")
+            return self.watch(jobs, [further])[0]
+
         for name in chosen:
             started = time.monotonic()
             again = self.asked.again(job_id, "--format", name, "-o", output)
@@ -100,7 +108,7 @@ class Session:
                 wish = replace(self._wish, again=again, timeout_seconds=Wish().timeout_seconds)
                 if self._console.is_terminal and not self.asked.quiet:
                     wish = replace(wish, report=stack.enter_context(Bar(self._console)).show)
-                done = fetch(jobs, job_id, name, output, wish=wish)
+                done = fetch(jobs, job_id, name, output, wish=wish, finish=finish)
             if not self.asked.quiet:
                 say(summary(done, seconds=time.monotonic() - started))
         return DONE

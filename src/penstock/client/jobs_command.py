@@ -67,6 +67,7 @@ def show_job(
     With `output` a job that isn't over is waited for. Codes: 0 done, 1 it failed, was cancelled
     (other than by `cancel`) or can't be fetched, 2 can't be begun as asked for, 130 interrupted.
     """
+    sessions: list[Session] = []
 
     def body() -> int:
         if output == "-" and asked.as_json:
@@ -77,6 +78,7 @@ def show_job(
         if output is not None:
             refuse_output(output, force=asked.force)
         session = Session(asked)
+        sessions.append(session)
         with session.jobs() as jobs:
             looked = jobs.cancel(job_id) if cancel else _found(jobs, job_id)
             if output is not None:
@@ -89,7 +91,11 @@ def show_job(
             _print(looked, asked)
         return DONE
 
-    return ended(_COMMAND, body, interrupted=lambda: f"Stopped; job {job_id} goes on.")
+    def interrupted() -> str:
+        further = next((session.begun for session in sessions), None)
+        return f"Stopped; job {further or job_id} goes on."
+
+    return ended(_COMMAND, body, interrupted=interrupted)
 
 
 def delete_job(job_id: str, *, asked: Asked) -> int:

@@ -29,6 +29,8 @@ class Downloaded:
     unverified_because: str | None
     resumed_times: int
     receipt_id: str | None
+    job_id: str | None = None
+    """The job that made it, of an export."""
 
 
 class Measured:

@@ -8,10 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from penstock.errors import TransferError
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+from penstock.model.clock import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +24,7 @@ class Patience:
     sleep: Callable[[float], None] = field(default=time.sleep)
     draw: Callable[[], float] = field(default=random.random)
     """A number from 0 to 1: clients that were cut off together should not come back together."""
-    now: Callable[[], datetime] = field(default=_now)
+    now: Callable[[], datetime] = field(default=utc_now)
 
     def delay(self, failures: int) -> float:
         """Seconds to wait after this many failures in a row: doubling, half of it by chance."""

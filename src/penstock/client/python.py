@@ -17,7 +17,7 @@ import pyarrow as pa
 from penstock.client.coding import Readable
 from penstock.client.connection import origin_of, reason_of, usable_url
 from penstock.client.download import download
-from penstock.client.exporting import export
+from penstock.client.exporting import export, exported
 from penstock.client.failures import refusal
 from penstock.client.outcome import Downloaded
 from penstock.client.stream import stream
@@ -116,25 +116,42 @@ class Client:
         format: str = "csv",  # noqa: A002 - the grammar's own word
         *,
         to: Path | None = None,
+        formats: Sequence[str] = (),
         params: Mapping[str, object] | None = None,
         **more: object,
     ) -> Downloaded:
         """Have an export made, and make a file of it, as `penstock.client.export` does.
 
-        Parameters are given by their names, or in `params`.
+        It may have any size. Parameters are given by their names, or in `params`; `formats` are
+        further ones that the job writes and keeps.
         """
         given = {**(params or {}), **more}
-        return export(self._origin, type, given, format=format, to=to, wish=self._wish)
+        return export(
+            self._origin, type, given, format=format, formats=formats, to=to, wish=self._wish
+        )
 
     def batches(self, dataset: str, **asked: Any) -> pa.RecordBatchReader:
         """Read a slice as Arrow record batches while it arrives; takes what `url` takes.
 
         The schema is there when this returns. Lazy: holds one batch. Reading on raises
-        TransferError if the rest doesn't arrive, and at the end if the receipt disagrees.
+        TransferError if the rest doesn't arrive, and at the end if the receipt disagrees. What is
+        too large for one answer is read by `export_batches`.
         """
-        pieces = stream(self.url(dataset, "arrow", **asked), wish=self._wish)
-        reader = pa.ipc.open_stream(pa.PythonFile(Readable(pieces, in_full=True), mode="r"))
-        return pa.RecordBatchReader.from_batches(reader.schema, _to_the_end(reader, pieces))
+        return _batches(stream(self.url(dataset, "arrow", **asked), wish=self._wish))
+
+    def export_batches(
+        self,
+        type: str,  # noqa: A002 - the API's own word
+        *,
+        params: Mapping[str, object] | None = None,
+        **more: object,
+    ) -> pa.RecordBatchReader:
+        """Have an export made, and read it as Arrow record batches while it arrives.
+
+        It may have any size. Parameters are given as to `export`; what is read is as in `batches`.
+        """
+        given = {**(params or {}), **more}
+        return _batches(exported(self._origin, type, given, format="arrow", wish=self._wish))
 
     def _json(self, path: str) -> object:
         address = usable_url(self._origin + path)
@@ -151,6 +168,11 @@ class Client:
         except ValueError as error:
             raise TransferError("The server's answer is no JSON.") from error
         return found
+
+
+def _batches(pieces: Generator[bytes, None, Downloaded]) -> pa.RecordBatchReader:
+    reader = pa.ipc.open_stream(pa.PythonFile(Readable(pieces, in_full=True), mode="r"))
+    return pa.RecordBatchReader.from_batches(reader.schema, _to_the_end(reader, pieces))
 
 
 def _to_the_end(

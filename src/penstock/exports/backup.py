@@ -1,22 +1,29 @@
-"""Backups: every table of a tenant's schema as a Parquet file of its own, and a list of them.
+"""Backups: every table of a tenant's schema as Parquet files of its own, and a list of them.
 
-The list is the result's dataset: one row for each table, with its file and the statements that make
-such a table again. The files stand beside it.
+The list is the result's dataset: one row for each file, with the statements that make its table
+again. The files stand beside it. A table is one file, unless several readers read a large one.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from penstock.errors import PermanentError
-from penstock.exports.catalogue import Table, tables_of
+from penstock.exports.backup_files import (
+    Planned,
+    counted,
+    shares,
+    split_tables,
+    whole_tables,
+)
+from penstock.exports.catalogue import tables_of
 from penstock.exports.making import Making, Reached
-from penstock.exports.parts import Stream, Told, write_whole
-from penstock.exports.postgres import Snapshot, TableQuery
-from penstock.exports.ranges import table_stream
+from penstock.exports.parts import Stream, write_whole
+from penstock.exports.postgres import Snapshot
+from penstock.exports.side_by_side import read_side_by_side
+from penstock.exports.table_files import store_table_files
 from penstock.model.job import Artifact
+from penstock.ports import RangeReaders
 from penstock.reading.exported import shown_name
 
 _TEXTS = pa.list_(pa.string())
@@ -35,100 +42,119 @@ LIST = pa.schema(
         "indexes": _TEXTS,
     }
 )
-"""The list's columns; `as-text` are those of a table that are stored as PostgreSQL writes them. A
-`file` is named as the last part of its URL."""
-
-_LONGEST_NAME = 80
-_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+"""The list's columns; `as-text` are those of a file that are stored as PostgreSQL writes them. A
+`file` is named as the last part of its URL. What `definition`, `constraints` and `indexes` say of a
+table stands with its first file alone: to run all of them once makes each table once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """A table, its file (None for a table that has no columns), and what is text there."""
+    """A file as it was planned and as it is stored, and what is text there."""
 
-    table: Table
-    file: Artifact | None
-    as_text: tuple[str, ...]
+    planned: Planned
+    file: Artifact | None = None
+    as_text: tuple[str, ...] = ()
 
     def listed(self) -> dict[str, object]:
         """Give its row of the list."""
-        file = self.file
+        file, table, is_first = self.file, self.planned.table, self.planned.is_first
         return {
-            "schema": self.table.schema,
-            "table": self.table.name,
+            "schema": table.schema,
+            "table": table.name,
             "rows": 0 if file is None else file.rows,
             "bytes": 0 if file is None else file.bytes,
             "file": None if file is None else shown_name(file.part),
             "sha256": None if file is None else file.sha256,
             "as-text": self.as_text,
-            "sorted-by": self.table.key,
-            "definition": self.table.definition,
-            "constraints": self.table.constraints,
-            "indexes": self.table.indexes,
+            "sorted-by": table.key,
+            "definition": table.definition if is_first else None,
+            "constraints": table.constraints if is_first else (),
+            "indexes": table.indexes if is_first else (),
         }
 
 
 def make_backup(making: Making) -> Reached:
-    """Store every table's rows as they are in one snapshot, and then the list of the tables.
+    """Store every table's rows as they are in one snapshot, and then the list of the files.
 
     A table's rows are in the order of its primary key. A column that an export can't hold as it is,
     for its type or for one of its values, is stored as PostgreSQL's text of it, and the list says
-    so. Nothing is left to go on from before all of it is stored.
+    so. Where there are several readers and many rows, tables are read side by side, and those that
+    are larger than a part of a result in ranges, each of which is a file. Nothing is left to go on
+    from before all of it is stored.
 
     Raises PermanentError where the database's user sees only some rows of a table, and what
-    PostgresReader and `write_whole` raise.
+    PostgresReader, `write_whole` and `read_side_by_side` raise.
     """
-    attempt = making.attempt
     with (
         making.sources.databases.lend(making.job.tenant) as reader,
         reader.snapshot() as snapshot,
     ):
-        tables = tables_of(snapshot, cancelled=attempt.is_over)
-        total = sum(table.guessed_rows for table in tables)
-        stored: list[_Stored] = []
-        for table, name in zip(tables, _file_names(tables), strict=True):
-            files = [one.file for one in stored if one.file is not None]
-            rows, size = sum(one.rows for one in files), sum(one.bytes for one in files)
-
-            def told(
-                more: int, written: int, *, rows: int = rows, size: int = size, name: str = name
-            ) -> None:
-                attempt.progress(
-                    rows + more,
-                    total=max(total, rows + more),
-                    size_bytes=size + written,
-                    phase=f"reading {name}",
-                )
-
-            stored.append(_store(making, snapshot, table, name, told))
+        stored = _stored(making, snapshot)
     return _listed(making, stored)
 
 
-def _store(making: Making, snapshot: Snapshot, table: Table, name: str, told: Told) -> _Stored:
-    as_text: list[str] = []
-    file_name = making.place.file("parquet", name=name)
-    while table.columns:
-        query = _query(table, as_text)
-        stream = table_stream(snapshot, query, cancelled=making.attempt.is_over)
-        try:
-            file = write_whole(making.place, file_name, stream, told=told)
-        except PermanentError as error:
-            column = error.facts.get("column")
-            if not isinstance(column, str) or column in as_text or column not in table.columns:
-                raise
-            as_text.append(column)
+def _stored(making: Making, snapshot: Snapshot) -> list[_Stored]:
+    readers, limits = making.sources.range_readers, making.sources.limits
+    planned = whole_tables(tables_of(snapshot, cancelled=making.attempt.is_over))
+    if readers is None or readers.at_once == 1:
+        return _one_by_one(making, snapshot, planned)
+    planned = counted(snapshot, planned)
+    if sum(one.weight for one in planned) < 2 * limits.range_rows:
+        return _one_by_one(making, snapshot, planned)
+    planned = split_tables(snapshot, planned, most_rows=limits.part_rows)
+    return _beside(making, snapshot, planned, readers)
+
+
+def _one_by_one(making: Making, snapshot: Snapshot, planned: Sequence[Planned]) -> list[_Stored]:
+    total = sum(one.rows for one in planned)
+    stored: list[_Stored] = []
+    for one in planned:
+        if one.file is None:
+            stored.append(_Stored(planned=one))
             continue
-        return _Stored(table=table, file=file, as_text=tuple(as_text))
-    return _Stored(table=table, file=None, as_text=())
+        files = [each.file for each in stored if each.file is not None]
+        rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
+
+        def told(
+            more: int,
+            written: int,
+            *,
+            rows: int = rows,
+            size: int = size,
+            name: str = one.file.name,
+        ) -> None:
+            making.attempt.progress(
+                rows + more,
+                total=max(total, rows + more),
+                size_bytes=size + written,
+                phase=f"reading {name}",
+            )
+
+        read = store_table_files(
+            snapshot, making.place, [one.file], cancelled=making.attempt.is_over, told=told
+        )
+        stored.append(_Stored(planned=one, file=read.files[0], as_text=read.as_text[0]))
+    return stored
 
 
-def _query(table: Table, as_text: Sequence[str]) -> TableQuery:
-    columns = ", ".join(
-        f"{_quoted(name)}::text AS {_quoted(name)}" if name in as_text else _quoted(name)
-        for name in table.columns
-    )
-    place = table.place.replace("%", "%%")
-    return TableQuery(sql=f"SELECT {columns} FROM {place}", sort=table.key)
+def _beside(
+    making: Making, snapshot: Snapshot, planned: Sequence[Planned], readers: RangeReaders
+) -> list[_Stored]:
+    divided = shares(planned, at_once=readers.at_once, least_rows=making.sources.limits.range_rows)
+    described = [
+        {
+            "snapshot": snapshot.name,
+            "files": [file.described() for place in share if (file := planned[place].file)],
+        }
+        for share in divided
+    ]
+    total = sum(one.rows for one in planned)
+    stored = [_Stored(planned=one) for one in planned]
+    read = read_side_by_side(making, snapshot, described, readers, total=total)
+    for share, one in zip(divided, read, strict=True):
+        for place, written, as_text in zip(share, one.files, one.as_text, strict=True):
+            stored[place] = _Stored(planned=planned[place], file=written, as_text=as_text)
+    return stored
 
 
 def _listed(making: Making, stored: Sequence[_Stored]) -> Reached:
@@ -142,23 +168,3 @@ def _listed(making: Making, stored: Sequence[_Stored]) -> Reached:
 
     part = write_whole(making.place, making.place.part(0), Stream(batches=[listed]), told=told)
     return Reached(parts=(part,), files=files, is_read=True)
-
-
-def _file_names(tables: Sequence[Table]) -> list[str]:
-    """Name each table's file after it, in characters that every file system takes."""
-    taken: set[str] = set()
-    names = []
-    for table in tables:
-        whole = table.name if table.is_main else f"{table.schema}-{table.name}"
-        stem = _UNFIT.sub("-", whole)[:_LONGEST_NAME]
-        name, number = stem, 2
-        # Many file systems know one of `Name` and `name`.
-        while name.lower() in taken:
-            name, number = f"{stem}-{number}", number + 1
-        taken.add(name.lower())
-        names.append(name)
-    return names
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""').replace("%", "%%") + '"'

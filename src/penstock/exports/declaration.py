@@ -60,7 +60,7 @@ class ExportType:
     sort: tuple[str, ...] = ()
     """Rows are ordered by these columns, ascending, nulls last; together no two rows share them."""
     size: SizeClass = "small"
-    """Large ones are read by ranges of the first column of `sort`, side by side."""
+    """Large ones are read side by side: by ranges of the first column of `sort`, or by tables."""
     role: Role | None = "reader"
     """The least role that may ask for it; None leaves it to who may read what it reads."""
 

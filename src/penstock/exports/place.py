@@ -23,7 +23,7 @@ class Place:
     folder: str
     token: int
     mark: str = ""
-    """Tells apart who write for one attempt beside each other; `-a-z0-9` if there is one."""
+    """Tells apart who write for one attempt beside each other: `_` and some of `a-z0-9`, if any."""
 
     @classmethod
     def of(cls, outputs: Outputs, job: Job) -> "Place":
@@ -35,8 +35,8 @@ class Place:
         return f"part-{self.token:06}-{number:05}{self.mark}.parquet"
 
     def file(self, extension: str, *, name: str = "") -> str:
-        """Name a file beside the parts; `name` has characters of `A-Za-z0-9_-`, at most 90."""
-        return f"file-{self.token:06}{'-' if name else ''}{name}.{extension}"
+        """Name a file beside the parts; `name` has characters of `A-Za-z0-9_-`, at most 100."""
+        return f"file-{self.token:06}{self.mark}{'-' if name else ''}{name}.{extension}"
 
     def ranges(self) -> str:
         """Name the list of the ranges that others read for this attempt."""

@@ -1,4 +1,4 @@
-"""Answers: what a process that reads a range of a table says of it, as JSON holds it."""
+"""Answers: what a process that reads a range says of it, as JSON holds it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -15,9 +15,12 @@ from penstock.errors import (
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Told
 from penstock.exports.place import Place
+from penstock.exports.postgres import Snapshot
 from penstock.exports.ranges import range_of, read_range
 from penstock.exports.readers import TenantReaders
+from penstock.exports.table_files import store_table_files, table_file_of
 from penstock.model.job import Artifact
+from penstock.ports import RangeRead
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -31,33 +34,45 @@ def read_as_described(
     cancelled: Callable[[], bool],
     told: Told,
 ) -> Answer:
-    """Store the rows of a range, and say which files hold them, or why that failed.
+    """Store the rows of a range, or of some tables; say which files hold them, or why that failed.
 
     The snapshot is joined, which somebody else holds meanwhile. Holds what `write_parts` holds.
 
     Raises JobCancelledError, what `told` raises, and what nobody foresaw.
     """
-    wanted = range_of(described)
-    try:
-        with readers.lend(place.tenant) as reader, reader.join(wanted.snapshot) as snapshot:
-            parts = read_range(
-                snapshot, place, wanted, limits=limits, cancelled=cancelled, told=told
+
+    def read(snapshot: Snapshot) -> RangeRead:
+        if "files" not in described:
+            wanted = range_of(described)
+            return RangeRead(
+                files=read_range(
+                    snapshot, place, wanted, limits=limits, cancelled=cancelled, told=told
+                )
             )
+        files = [table_file_of(one) for one in described["files"]]
+        return store_table_files(snapshot, place, files, cancelled=cancelled, told=told)
+
+    try:
+        with readers.lend(place.tenant) as reader, reader.join(described["snapshot"]) as snapshot:
+            stored = read(snapshot)
     except JobCancelledError:
         raise
     except PenstockError as error:
         return {"fault": _described(error)}
-    return {"parts": [asdict(part) for part in parts]}
+    return {"parts": [asdict(file) for file in stored.files], "as_text": stored.as_text}
 
 
-def parts_of(answer: Answer) -> tuple[Artifact, ...]:
-    """Give the files of a range that was read.
+def range_read(answer: Answer) -> RangeRead:
+    """Give what was read of a range.
 
     Raises PermanentError or RecoverableError, as the range failed.
     """
     fault = answer.get("fault")
     if fault is None:
-        return tuple(Artifact(**part) for part in answer["parts"])
+        return RangeRead(
+            files=tuple(Artifact(**file) for file in answer["parts"]),
+            as_text=tuple(map(tuple, answer.get("as_text", ()))),
+        )
     kind = PermanentError if fault["is_permanent"] else RecoverableError
     raise kind(fault["detail"], **fault["facts"])
 

@@ -25,7 +25,7 @@ _PARTS = 1000
 MOST_RANGES = 100
 MAX_LIST_BYTES = 16 << 20
 """What a list of all ranges may take as JSON: each has a query and its values."""
-_RANGES_A_READER = 4
+RANGES_A_READER = 4
 """They are never of quite the same weight."""
 _RANGE_ROWS = 500_000
 """A long export is seen to move by the ranges that are done."""
@@ -47,7 +47,7 @@ class TableRange:
             "number": self.number,
             "snapshot": self.snapshot,
             "sql": self.query.sql,
-            "parameters": [_written(value) for value in self.query.parameters],
+            "parameters": described_values(self.query.parameters),
             "sort": list(self.query.sort),
         }
 
@@ -59,7 +59,7 @@ def range_of(described: Mapping[str, Any]) -> TableRange:
         snapshot=described["snapshot"],
         query=TableQuery(
             sql=described["sql"],
-            parameters=tuple(_read(*value) for value in described["parameters"]),
+            parameters=values_of(described["parameters"]),
             sort=tuple(described["sort"]),
         ),
     )
@@ -85,7 +85,7 @@ def how_many(rows: int, *, at_once: int, least_rows: int) -> int:
     """
     if at_once == 1:
         return 1
-    wanted = max(at_once * _RANGES_A_READER, rows // _RANGE_ROWS)
+    wanted = max(at_once * RANGES_A_READER, rows // _RANGE_ROWS)
     return max(1, min(MOST_RANGES, wanted, rows // least_rows))
 
 
@@ -130,6 +130,19 @@ def read_range(
 def joined(ranges: Sequence[tuple[Artifact, ...]]) -> tuple[Artifact, ...]:
     """Give the parts of all ranges, which are in the order of their numbers, as the result's."""
     return tuple(part for parts in ranges for part in parts)
+
+
+def described_values(values: Sequence[object]) -> list[tuple[str, Any]]:
+    """Say values that are bound into a query in what JSON holds; `values_of` reads that back.
+
+    Raises TypeError for what no query binds.
+    """
+    return [_written(value) for value in values]
+
+
+def values_of(described: Sequence[tuple[str, Any]]) -> tuple[object, ...]:
+    """Read values from what `described_values` made of them."""
+    return tuple(_read(*value) for value in described)
 
 
 def _written(value: object) -> tuple[str, Any]:

@@ -1,27 +1,27 @@
-"""Side by side: other processes read a large table's ranges, and this one holds their snapshot."""
+"""Side by side: other processes read ranges or tables, and this one holds their snapshot."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from penstock.exports.making import Making, Reached
+from penstock.exports.making import Making
 from penstock.exports.postgres import Snapshot
-from penstock.exports.ranges import TableRange, joined
-from penstock.ports import RangeReaders, RangesWanted
+from penstock.ports import RangeRead, RangeReaders, RangesWanted
 
 _LOOK_SECONDS = 10
 """How often it is looked whether the snapshot is still held; to be used now and then also keeps it
 from being ended as one that was left."""
 
 
-def make_ranges(
+def read_side_by_side(
     making: Making,
     snapshot: Snapshot,
-    ranges: Sequence[TableRange],
+    ranges: Sequence[Mapping[str, Any]],
     readers: RangeReaders,
     *,
     total: int | None,
-) -> Reached:
-    """Have the parts of all ranges stored; progress is told of all together.
+) -> list[RangeRead]:
+    """Have all ranges stored, which are given as JSON holds them; progress is of all together.
 
     Holds no rows. Raises what `RangeReaders.read` raises, and RecoverableError once the snapshot is
     lost: another attempt begins with another one.
@@ -44,15 +44,14 @@ def make_ranges(
             phase="reading",
         )
 
-    stored = readers.read(
+    return readers.read(
         RangesWanted(
             tenant=job.tenant,
             job_id=job.id,
             folder=job.folder,
             fencing_token=making.place.token,
-            ranges=[one.described() for one in ranges],
+            ranges=ranges,
         ),
         cancelled=cancelled,
         told=told,
     )
-    return Reached(parts=joined(stored), is_read=True)

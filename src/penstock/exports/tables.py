@@ -4,8 +4,8 @@ from penstock.exports.declaration import WHERE, DatabaseSource, ExportType
 from penstock.exports.making import Making, Reached
 from penstock.exports.parameters import Parameters
 from penstock.exports.postgres import TableQuery
-from penstock.exports.ranges import how_many, split, table_stream
-from penstock.exports.side_by_side import make_ranges
+from penstock.exports.ranges import how_many, joined, split, table_stream
+from penstock.exports.side_by_side import read_side_by_side
 
 
 def make_table(making: Making, source: DatabaseSource, given: Parameters) -> Reached:
@@ -14,7 +14,8 @@ def make_table(making: Making, source: DatabaseSource, given: Parameters) -> Rea
     All rows are of one moment. Nothing is left to go on from before all of them are read: another
     moment's rows are others. A large table is read in ranges, by other processes, where there are
     several of them; one that isn't counted, since its rows are made of many, is not: each range
-    would make them anew. Raises what PostgresReader, `Making.written` and `make_ranges` raise.
+    would make them anew. Raises what PostgresReader, `Making.written` and `read_side_by_side`
+    raise.
     """
     query = table_query(making.wanted, source, given)
     limits, readers = making.sources.limits, making.sources.range_readers
@@ -27,7 +28,9 @@ def make_table(making: Making, source: DatabaseSource, given: Parameters) -> Rea
             n = how_many(total, at_once=readers.at_once, least_rows=limits.range_rows)
             ranges = split(snapshot, query, n=n) if n > 1 else []
             if len(ranges) > 1:
-                return make_ranges(making, snapshot, ranges, readers, total=total)
+                described = [one.described() for one in ranges]
+                read = read_side_by_side(making, snapshot, described, readers, total=total)
+                return Reached(parts=joined([one.files for one in read]), is_read=True)
         stream = table_stream(snapshot, query, cancelled=making.attempt.is_over)
         return making.written(stream, total=total, before=Reached())
 

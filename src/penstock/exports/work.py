@@ -6,6 +6,7 @@ from typing import assert_never
 from penstock.errors import (
     BusyError,
     DatasetChangedError,
+    DatasetDamagedError,
     JobCancelledError,
     JobError,
     PenstockError,
@@ -13,6 +14,7 @@ from penstock.errors import (
     RecoverableError,
     ScanCancelledError,
     StaleJobError,
+    UnknownDatasetError,
     UnknownJobError,
     WorkerStoppingError,
 )
@@ -54,18 +56,18 @@ def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
             wanted=named(attempt.job.type),
             place=Place.of(sources.outputs, attempt.job),
         )
-        manifest = stored_result(sources.outputs, attempt.job)
+        manifest = _left_behind(making)
         if manifest is None:
             manifest = _made(making)
         else:
             _finish(making, manifest)
         files = artifacts_of(manifest)
-        # By now it is decided which files are the result: all others are nobody's. An attempt that
-        # was overtaken leaves all but its own to the one that did, which may be reading it.
-        if attempt.is_over():
-            making.undo()
-        else:
+        # By now it is decided which files are the result: all others are nobody's, since attempts
+        # to come find it. One that has overtaken this one before may be at work yet.
+        if attempt.holds():
             making.place.remove_others(keep={MANIFEST, *(one.part for one in files)})
+        else:
+            making.undo()
     except BaseException as error:
         if making is not None:
             making.undo()
@@ -74,6 +76,30 @@ def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
             raise
         raise told from error
     return files
+
+
+def _left_behind(making: Making) -> Manifest | None:
+    """Give the result that an attempt before this one has made, if all of its files are there.
+
+    A job that failed had its files removed. Who stood still until then, and stored a manifest over
+    nothing, has left no result: what there is of it goes.
+
+    Raises StaleJobError where this is no longer the job's attempt, PermanentError and BusyError.
+    """
+    sources, job = making.sources, making.job
+    manifest = stored_result(sources.outputs, job)
+    if manifest is None:
+        return None
+    try:
+        sources.drafts.draft(job.tenant, manifest)
+        for file in manifest.files:
+            sources.exported.file(job.tenant, job.id, file.name)
+    except (DatasetDamagedError, UnknownDatasetError) as error:
+        if not making.attempt.holds():
+            raise StaleJobError(job.id) from error
+        sources.outputs.remove(job.tenant, job.folder)
+        return None
+    return manifest
 
 
 def _made(making: Making) -> Manifest:

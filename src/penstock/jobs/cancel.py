@@ -34,8 +34,11 @@ def cancel(ports: JobPorts, job: Job, *, now: datetime) -> Job:
 def end_cancelled(ports: JobPorts, job: Job, *, now: datetime) -> Job:
     """End a job that was asked to: its files go first, so that no moment shows them.
 
-    Raises StaleJobError where somebody else ended it, and BusyError.
+    Raises JobStateError for a job that nobody asked to end: its files may be its result.
+    StaleJobError where somebody else ended it, and BusyError.
     """
+    if job.state != "CANCELLING":
+        raise JobStateError(job.id, state=job.state, wanted="CANCELLED")
     ports.outputs.remove(job.tenant, job.folder)
     return take_step(ports, job, partial(Job.cancelled, now=now), now=now, event="job.cancelled")
 

@@ -16,7 +16,8 @@ from penstock.errors import (
 )
 from penstock.jobs.rules import JobRules
 from penstock.model.event import event_of
-from penstock.model.job import Job, Progress
+from penstock.model.job import Job
+from penstock.model.progress import Progress
 from penstock.ports import Hint, JobPorts, Signals
 from penstock.signals.silent import SILENT
 
@@ -113,7 +114,6 @@ class Reporter:
 
     def _report_next(self) -> bool:
         """Wait for a report to be due, and send it; tells whether there may be another one."""
-        began_at = time.monotonic()
         self._rest(self._rules.heartbeat_seconds, until=lambda: self._is_new or self._is_ending)
         if self._ended is not None:
             return False
@@ -126,8 +126,7 @@ class Reporter:
         self._report()
         if is_last or self._ended is not None:
             return False
-        left = self._rules.report_seconds - (time.monotonic() - began_at)
-        self._rest(left, until=lambda: self._is_ending)
+        self._rest(self._rules.report_seconds, until=lambda: self._is_ending)
         return self._ended is None
 
     def _rest(self, seconds: float, *, until: Callable[[], bool]) -> None:

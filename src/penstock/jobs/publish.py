@@ -8,6 +8,8 @@ from penstock.model.message import message_of
 from penstock.ports import JobPorts
 
 _AT_ONCE = 100
+_MOST_LEFT = 1_000
+"""Events that can't be published, beyond which a sweep looks for no further ones that can."""
 
 
 def hand_on(ports: JobPorts, event: JobEvent) -> None:
@@ -29,21 +31,36 @@ def tell_again(ports: JobPorts, event: JobEvent) -> None:
 def empty_outbox(ports: JobPorts) -> int:
     """Hand on what is stored and was not published yet; gives how many events went out.
 
-    One that can't be published now is passed over: its turn comes again, and those behind it don't
-    wait. Holds 100 events.
+    One that can't be published is passed over: its turn comes again, and those behind it don't
+    wait. Holds 100 events, and the names of those that were passed over.
+
+    Raises, behind all of them, what nobody foresaw of one, such as a job's row that can't be read.
     """
-    sent = 0
+    sent, left = 0, set[tuple[str, str, int]]()
+    unforeseen: Exception | None = None
     while True:
-        waiting = ports.events.unpublished(limit=_AT_ONCE)
-        left = 0
-        for event in waiting:
+        is_busy = False
+        waiting = ports.events.unpublished(limit=_AT_ONCE + len(left))
+        new = [event for event in waiting if _name(event) not in left]
+        for event in new:
             try:
                 _hand_on(ports, event)
                 sent += 1
             except BusyError:
-                left += 1
-        if left or len(waiting) < _AT_ONCE:
-            return sent
+                is_busy = True
+                left.add(_name(event))
+            except Exception as error:  # noqa: BLE001 - it is raised behind the others
+                unforeseen = unforeseen or error
+                left.add(_name(event))
+        if is_busy or not new or len(left) >= _MOST_LEFT:
+            break
+    if unforeseen is not None:
+        raise unforeseen
+    return sent
+
+
+def _name(event: JobEvent) -> tuple[str, str, int]:
+    return event.tenant, event.job_id, event.seq
 
 
 def _hand_on(ports: JobPorts, event: JobEvent) -> None:

@@ -1,6 +1,7 @@
 """Running: one message of a queue becomes one attempt at a job, or is found to be done already."""
 
 import random
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,8 +30,9 @@ from penstock.jobs.steps import take_step
 from penstock.jobs.submit import dispatch
 from penstock.model.attempt import Attempt
 from penstock.model.event import EventName, event_of
-from penstock.model.job import Artifact, Job, JobFault, JobKind, JobState, Progress
+from penstock.model.job import Artifact, Job, JobFault, JobKind, JobState
 from penstock.model.message import JobMessage
+from penstock.model.progress import Progress
 from penstock.ports import JobPorts, Signals
 from penstock.signals.silent import SILENT
 
@@ -70,9 +72,9 @@ class Worker:
     now: Callable[[], datetime]
     is_stopping: Callable[[], bool] = lambda: False
     """Whether this process is to end: its attempt is handed to another one then."""
-    is_time_bounded: bool = False
-    """Whether it ends because of the time that one attempt may take, whatever the attempt does: one
-    that has left no checkpoint by then would come no further the next time."""
+    had_whole_time: Callable[[float], bool] = lambda _began: False
+    """Whether an attempt that began then (`time.monotonic`) has had all the time that any attempt
+    gets: one that has left no checkpoint by then would come no further the next time."""
     signals: Signals = SILENT
     """By which an attempt hears that its job's row is worth a look."""
 
@@ -115,6 +117,7 @@ def _attempt(worker: Worker, job: Job) -> Ran:
         signals=worker.signals,
     )
     attempt = _Attempt(worker, job, reporter)
+    began = time.monotonic()
     reporter.begin()
     try:
         try:
@@ -129,10 +132,13 @@ def _attempt(worker: Worker, job: Job) -> Ran:
     except (StaleJobError, UnknownJobError):
         return _superseded(worker, attempt.job)
     except WorkerStoppingError:
-        if worker.is_time_bounded and attempt.job.checkpoint == job.checkpoint:
+        if worker.had_whole_time(began) and _reached(attempt.job) == _reached(job):
             return _failed(worker, attempt.job, TooLongError())
         return _returned(worker, attempt.job)
     except Exception as error:  # noqa: BLE001 - whatever it is, the job's row has to say so
+        if worker.is_stopping() and not worker.had_whole_time(began) and _passes(error):
+            # What it leant on may have ended with it.
+            return _returned(worker, attempt.job, fault=error)
         return _failed(worker, attempt.job, error)
 
 
@@ -141,6 +147,9 @@ def _cancelled(worker: Worker, job: Job) -> Ran:
         latest = worker.ports.store.get(job.tenant, job.id)
         if latest.fencing_token != job.fencing_token:
             return _superseded(worker, latest)
+        if latest.has_result:
+            # This attempt's own success, which was stored though that couldn't be told.
+            return Ran(outcome="succeeded", job=latest)
         ended = end_cancelled(worker.ports, latest, now=worker.now())
     except (StaleJobError, JobStateError, UnknownJobError, BusyError):
         # It is over, or a sweep ends it.
@@ -148,15 +157,15 @@ def _cancelled(worker: Worker, job: Job) -> Ran:
     return Ran(outcome="cancelled", job=ended)
 
 
-def _returned(worker: Worker, job: Job) -> Ran:
+def _returned(worker: Worker, job: Job, *, fault: Exception | None = None) -> Ran:
     now = worker.now()
     try:
         job = take_step(worker.ports, job, Job.handed_back, now=now)
         job = dispatch(worker.ports, job, now=now)
     except (StaleJobError, JobStateError, UnknownJobError, BusyError):
         # Whatever it became: its row says so, and a sweep looks after it.
-        return _superseded(worker, job)
-    return Ran(outcome="returned", job=job)
+        return _superseded(worker, job, fault=fault)
+    return Ran(outcome="returned", job=job, fault=fault)
 
 
 def _failed(worker: Worker, job: Job, error: Exception) -> Ran:
@@ -175,7 +184,7 @@ def _failed(worker: Worker, job: Job, error: Exception) -> Ran:
             ports, job, partial(Job.failed, fault=fault, now=now), now=now, event="job.failed"
         )
     except JobStateError:
-        return _cancelled(worker, job)
+        return replace(_cancelled(worker, job), fault=error)
     except (StaleJobError, UnknownJobError, BusyError):
         return _superseded(worker, job, fault=error)
     return Ran(outcome="failed", job=job, fault=error)
@@ -184,14 +193,15 @@ def _failed(worker: Worker, job: Job, error: Exception) -> Ran:
 def _superseded(worker: Worker, job: Job, *, fault: Exception | None = None) -> Ran:
     """Leave a job to what it became without this attempt.
 
-    Where it has ended without a result for ever, whoever ended it removed its files: not those that
-    the attempt wrote since, a manifest perhaps.
+    Where it has ended without a result, whoever ended it removed its files: not those that the
+    attempt wrote since, a manifest perhaps.
     """
     ports = worker.ports
     # As far as that works now: the rest goes with the job's row.
     with suppress(BusyError):
         try:
-            is_gone = ports.store.get(job.tenant, job.id).state in ("CANCELLED", "EXPIRED")
+            latest = ports.store.get(job.tenant, job.id)
+            is_gone = latest.is_over and not latest.has_result
         except UnknownJobError:
             is_gone = True
         if is_gone:
@@ -219,6 +229,15 @@ def fault_of(error: Exception) -> JobFault:
     )
 
 
+def _reached(job: Job) -> object:
+    """Give what a later attempt goes on from: of files that follow each other, the last, too."""
+    return job.checkpoint, job.artifacts
+
+
+def _passes(error: Exception) -> bool:
+    return fault_of(error).kind == "recoverable"
+
+
 class _Attempt:
     """The attempt as its work sees it (model/attempt.py)."""
 
@@ -234,6 +253,13 @@ class _Attempt:
 
     def is_over(self) -> bool:
         return self._reporter.is_over()
+
+    def holds(self) -> bool:
+        try:
+            latest = self._worker.ports.store.get(self.job.tenant, self.job.id)
+        except (UnknownJobError, BusyError):
+            return False
+        return latest.fencing_token == self.job.fencing_token and not latest.is_over
 
     def checkpoint(self, reached: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> None:
         self._step(partial(Job.checked, checkpoint=reached, artifacts=artifacts))

@@ -10,8 +10,10 @@ from penstock.errors import BusyError, JobStateError, StaleJobError
 from penstock.jobs.publish import hand_on
 from penstock.jobs.steps import take_step
 from penstock.model.event import event_of
-from penstock.model.job import ANONYMOUS, Job, JobKind, Progress, SizeClass, hash_of, new_job_id
+from penstock.model.job import ANONYMOUS, Job, JobKind, SizeClass, hash_of
+from penstock.model.job_id import new_job_id
 from penstock.model.message import message_of
+from penstock.model.progress import Progress
 from penstock.ports import JobPorts
 
 
@@ -27,6 +29,8 @@ class Submission:
     size: SizeClass
     dataset_version: str | None = None
     idempotency_key: str | None = None
+    request_hash: str | None = None
+    """Digest of the request as it came: one that comes again is known by it."""
     visitor: str | None = None
     """Which of those it is who share the user ANONYMOUS."""
 
@@ -51,7 +55,10 @@ def submit(ports: JobPorts, wanted: Submission, *, now: datetime) -> Job:
         size=wanted.size,
         created=now,
         visitor=wanted.visitor,
-        idempotency_key=stored_key(wanted),
+        idempotency_key=stored_key(
+            wanted.idempotency_key, user=wanted.user, visitor=wanted.visitor
+        ),
+        request_hash=None if wanted.idempotency_key is None else wanted.request_hash,
         dataset_version=wanted.dataset_version,
         # Whoever asks for all events asks for those above 0.
         progress=Progress(seq=1),
@@ -64,14 +71,14 @@ def submit(ports: JobPorts, wanted: Submission, *, now: datetime) -> Job:
     return dispatch(ports, stored, now=now)
 
 
-def stored_key(wanted: Submission) -> str | None:
-    """Give the idempotency key as a job has it.
+def stored_key(key: str | None, *, user: str, visitor: str | None) -> str | None:
+    """Give an idempotency key as a job has it.
 
     Visitors share one user: to the store, what one of them called a key is none of another's.
     """
-    if wanted.user != ANONYMOUS or wanted.idempotency_key is None:
-        return wanted.idempotency_key
-    return hash_of({"visitor": wanted.visitor, "key": wanted.idempotency_key})
+    if user != ANONYMOUS or key is None:
+        return key
+    return hash_of({"visitor": visitor, "key": key})
 
 
 def dispatch(ports: JobPorts, job: Job, *, now: datetime, delay_seconds: float = 0) -> Job:

@@ -35,6 +35,9 @@ class Sweeper:
 
     What one observer saw is compared with what the same one sees later: no two machines' clocks
     ever are, and one that begins anew is another observer.
+
+    A clock may say no more than that it is `seconds` or up to `late_seconds` later. Then it rested
+    from the latest moment that a look can have been at to the earliest that this one can be at.
     """
 
     ports: JobPorts
@@ -42,6 +45,7 @@ class Sweeper:
     observer: str
     seconds: Callable[[], float]
     now: Callable[[], datetime]
+    late_seconds: float = 0
 
 
 def sweep(sweeper: Sweeper) -> Swept:
@@ -111,12 +115,13 @@ def _passing_over(busy: list[BusyError]) -> Iterator[None]:
 
 def _observe(sweeper: Sweeper, job: Job, seen: Observation | None, swept: Swept) -> None:
     pulse, seconds = pulse_of(job), sweeper.seconds()
+    latest = seconds + sweeper.late_seconds
     if (
         seen is None
         or (seen.pulse, seen.observer) != (pulse, sweeper.observer)
-        or seen.seconds > seconds
+        or seen.seconds > latest
     ):
-        seen = Observation(pulse=pulse, observer=sweeper.observer, seconds=seconds)
+        seen = Observation(pulse=pulse, observer=sweeper.observer, seconds=latest)
         sweeper.ports.upkeep.observe(job, seen)
     _look_after(sweeper, job, rested=seconds - seen.seconds, swept=swept)
 
@@ -157,6 +162,8 @@ def _remove_outdated(sweeper: Sweeper, swept: Swept, busy: list[BusyError]) -> N
     ports, now = sweeper.ports, sweeper.now()
     for job in ports.upkeep.outdated(now=now, rows_before=now - sweeper.rules.rows_kept):
         with _passing_over(busy):
+            if not ports.store.get(job.tenant, job.id).is_over:
+                continue  # It was redriven since.
             ports.outputs.remove(job.tenant, job.folder)
             if job.created < now - sweeper.rules.rows_kept:
                 ports.upkeep.remove(job.tenant, job.id)

@@ -55,6 +55,7 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
             ),
             sweep_seconds=settings.job_sweep_seconds,
             woken=woken,
+            tidy=jobs.left_folders.remove_some,
             report=logging.getLogger("penstock.jobs").warning,
         )
         stack.enter_context(supervisor.running())

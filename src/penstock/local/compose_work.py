@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from penstock.exports.limits import ExportLimits
-from penstock.exports.readers import TenantReaders
-from penstock.exports.sources import ExportSources
+from penstock.exports.wiring import export_sources, limits_of
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
 from penstock.jobs.run import Worker
@@ -19,9 +17,7 @@ from penstock.local.jobs.signals import local_signals
 from penstock.local.opened import Served, open_home
 from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
-from penstock.reading.workers import Workers
 from penstock.settings import Settings
-from penstock.web.wiring import reader_of
 
 
 @contextmanager
@@ -56,31 +52,20 @@ def compose_work(
             )
         )
         ports = adapt(jobs.ports)
-        readers = TenantReaders(ports.databases)
-        stack.callback(readers.close)
-        threads = Workers(threads=settings.encode_threads)
-        stack.callback(threads.close)
-        limits = ExportLimits(
-            part_rows=settings.export_part_rows,
-            part_bytes=settings.export_part_bytes,
-            filters=settings.filters,
-        )
-        sources = ExportSources(
-            catalog=opened.ports.catalog,
-            exported=opened.ports.exported,
-            drafts=opened.exports,
-            reader=reader_of(settings, opened.ports, opened.engine, threads),
-            keys=opened.ports.keys,
-            databases=readers,
-            outputs=ports.outputs,
-            now=utc_now,
-            limits=limits,
-            range_readers=RangePool(
-                home=opened.home,
-                has_demo=has_demo,
-                limits=limits,
-                at_once=settings.export_readers,
-            ),
+        sources = stack.enter_context(
+            export_sources(
+                settings,
+                opened.ports,
+                ports,
+                opened.engine,
+                drafts=opened.exports,
+                range_readers=RangePool(
+                    home=opened.home,
+                    has_demo=has_demo,
+                    limits=limits_of(settings),
+                    at_once=settings.export_readers,
+                ),
+            )
         )
         worker = Worker(
             ports=ports,

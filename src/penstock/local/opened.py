@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.errors import SetupError
@@ -14,7 +14,7 @@ from penstock.local.datasets.exports import FileExports
 from penstock.local.datasets.served import served_catalog
 from penstock.local.demo.tenants import demo_tenants, ensure_demo
 from penstock.local.places import database_path, store_path, tenants_path
-from penstock.local.tenants.alone import LOCAL_TENANT, OneTenant
+from penstock.local.tenants.alone import LOCAL_TENANT, OWN_MACHINE, OneTenant, is_this_machine
 from penstock.local.tenants.keys import SqliteKeys
 from penstock.local.tenants.receipts import SqliteReceipts
 from penstock.local.tenants.tenants import FileTenants
@@ -118,8 +118,11 @@ def _what_is_served(
     hosts = ["localhost", "127.0.0.1", "[::1]"]
     if settings.host not in (*hosts, "0.0.0.0", "::", "::1"):  # noqa: S104 - compared, not bound
         hosts.append(settings.host.lower())
-    title = served.path.resolve().name
-    return catalog, OneTenant(Tenant(id=LOCAL_TENANT, hosts=tuple(hosts), title=title))
+    tenant = Tenant(id=LOCAL_TENANT, hosts=tuple(hosts), title=served.path.resolve().name)
+    if is_this_machine(settings.host):
+        # Whoever can ask may download all of it anyway: a key would guard nothing.
+        tenant = replace(tenant, caps=OWN_MACHINE)
+    return catalog, OneTenant(tenant)
 
 
 def _add_demo(home: Path, tenants: FileTenants) -> None:

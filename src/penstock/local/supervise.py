@@ -1,18 +1,22 @@
 """Supervising: worker processes are started when jobs come, replaced when they die, and ended."""
 
+import logging
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 
 from penstock.errors import BusyError, JobStateError, StaleJobError, UnknownJobError
+from penstock.errors.location import code_path
+from penstock.jobs.cancel import end_cancelled
 from penstock.jobs.sweep import Sweeper, Swept, release, sweep
 from penstock.local.jobs.owners import is_dead
 from penstock.local.jobs.queue import SqliteQueue
 from penstock.model.job import WORKING
-from penstock.web.account import where
 
+_LOG = logging.getLogger("penstock.jobs")
 _LOOK_SECONDS = 1
 _ENDING_SECONDS = 10
 _REPLACED_AFTER_SECONDS = 2
@@ -26,6 +30,8 @@ class Supervisor:
 
     A worker ends when its standard input does, so that none outlives the service, however that
     ends. The jobs of a worker that died are handed on at once, without waiting for their leases.
+    The log tells of each sweep that did something; `tidy` is done with each, and tells how many
+    folders it removed.
     """
 
     def __init__(
@@ -37,12 +43,14 @@ class Supervisor:
         sweep_seconds: float,
         woken: threading.Event,
         report: Callable[[str], None],
+        tidy: Callable[[], int] = lambda: 0,
     ) -> None:
         self._commands = commands
         self._queue = queue
         self._sweeper = sweeper
         self._sweep_seconds = sweep_seconds
         self._report = report
+        self._tidy = tidy
         self._workers: list[subprocess.Popen[bytes] | None] = [None] * len(commands)
         self._woken = woken
         self._is_ending = False
@@ -71,7 +79,7 @@ class Supervisor:
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + self._sweep_seconds
                     self.hand_on_dead()
-                    sweep(self._sweeper)
+                    _tell(sweep(self._sweeper), folders=self._tidy())
                 is_wanted = is_wanted or self._woken.is_set() or self._has_jobs()
                 self._woken.clear()
                 if self._take_notice() or (is_wanted and None in self._workers):
@@ -82,15 +90,21 @@ class Supervisor:
             except BusyError:
                 self._report("jobs: the records can't be used just now; the next look is in 1 s.")
             except Exception as error:  # noqa: BLE001 - it has to go on, whatever this one is
-                self._report(f"jobs: {where(error)}")
+                self._report(f"jobs: {code_path(error)}")
             self._woken.wait(_LOOK_SECONDS)
 
     def hand_on_dead(self) -> None:
         """Hand on the jobs whose workers are known to be dead, and the messages that they held."""
+        swept = Swept()
         for job, _ in self._sweeper.ports.upkeep.unfinished():
-            if job.state in WORKING and job.lease_owner and is_dead(job.lease_owner):
+            if job.lease_owner and is_dead(job.lease_owner):
                 with suppress(StaleJobError, JobStateError, UnknownJobError):
-                    release(self._sweeper, job, swept=Swept())
+                    if job.state in WORKING:
+                        release(self._sweeper, job, swept=swept)
+                    elif job.state == "CANCELLING":
+                        end_cancelled(self._sweeper.ports, job, now=self._sweeper.now())
+                        swept.cancelled += 1
+        _tell(swept)
         self._queue.hand_back(is_dead)
 
     def _has_jobs(self) -> bool:
@@ -123,6 +137,12 @@ class Supervisor:
             for worker in self._workers:
                 if worker is not None:
                     _close(worker)
+
+
+def _tell(swept: Swept, **more: int) -> None:
+    done = {name: number for name, number in (asdict(swept) | more).items() if number}
+    if done:
+        _LOG.info("swept %s", " ".join(f"{name}={number}" for name, number in done.items()))
 
 
 def _close(worker: "subprocess.Popen[bytes]") -> None:

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from penstock.errors import BusyError
+from penstock.errors.location import code_path
 from penstock.jobs.run import Ran, Worker, run
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.compose_work import compose_work
 from penstock.local.jobs.queue import Received, SqliteQueue
 from penstock.local.opened import Served
-from penstock.model.job import SizeClass, logged_id
+from penstock.model.job import SizeClass
+from penstock.model.job_id import logged_id
 from penstock.model.message import JobMessage
 from penstock.settings import Settings
-from penstock.web.account import where
 
 _LOOK_SECONDS = 0.1
 _VISIBLE_SECONDS = 900
@@ -91,7 +92,7 @@ def work_off(
                 queue.release(received, delay_seconds=_BUSY_SECONDS)
                 raise
             except Exception as error:  # noqa: BLE001 - one message must not end who works on all
-                _LOG.error("job id=%s %s", logged_id(received.message.job_id), where(error))
+                _LOG.error("job id=%s %s", logged_id(received.message.job_id), code_path(error))
                 _put_off(queue, received)
                 continue
             queue.done(received)
@@ -125,7 +126,7 @@ def _log(message: JobMessage, ran: Ran) -> None:
         type(ran.fault).__name__ if ran.fault else "-",
     )
     if job is not None and job.error is not None and job.error.kind == "unforeseen" and ran.fault:
-        _LOG.error("job id=%s %s", logged_id(job.id), where(ran.fault))
+        _LOG.error("job id=%s %s", logged_id(job.id), code_path(ran.fault))
 
 
 def _await_end_of_input(ending: threading.Event) -> None:

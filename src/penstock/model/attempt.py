@@ -29,6 +29,13 @@ class Attempt(Protocol):
         """Whether the work is to end at once; raises nothing, for use within reads."""
         ...
 
+    def holds(self) -> bool:
+        """Whether the job's row says, at this moment, that it is this attempt's.
+
+        False where that can't be known; raises nothing.
+        """
+        ...
+
     def checkpoint(self, reached: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> None:
         """Store what a later attempt may go on from, and the files that are whole by now."""
         ...

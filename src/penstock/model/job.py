@@ -12,14 +12,13 @@ JobStateError.
 
 import hashlib
 import json
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from penstock.errors import JobStateError
+from penstock.model.progress import Progress, first_seq
 
 JobState = Literal[
     "ACCEPTED",
@@ -49,24 +48,8 @@ WORKING: frozenset[JobState] = frozenset(("RUNNING", "FINALIZING"))
 ANONYMOUS = "anonymous"
 """The user of jobs that a visitor without a key asked for; who knows such a job's id owns it."""
 
-_ATTEMPT_BITS = 32
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ULID_RANDOM_BITS = 80
-_ULID_CHARACTERS = 26
-_LOGGED_CHARACTERS = 14
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far an attempt is; `total` is None where nobody knows it."""
-
-    seq: int = 0
-    """attempt << 32 | counter: an attempt's later word has a higher one than all before it."""
-    done: int = 0
-    total: int | None = None
-    rejected: int = 0
-    bytes: int = 0
-    phase: str = ""
+KEY_KEPT = timedelta(hours=24)
+"""How long an idempotency key stands for the job that it began, from when the job was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +88,15 @@ class Job:
     visitor: str | None = None
     """Which of those who have no name of their own asked for it: what is counted of an address."""
     idempotency_key: str | None = None
+    request_hash: str | None = None
+    """Digest of the request as it came, where it had an idempotency key; older jobs have none."""
     dataset_version: str | None = None
     """The version of the dataset that a slice is read from, pinned when it was asked for."""
 
     state: JobState = "ACCEPTED"
     version: int = 1
+    step: str = ""
+    """Names the step that was stored last: whoever took it knows it again by this."""
     attempt: int = 0
     fencing_token: int = 0
     dispatches: int = 0
@@ -295,36 +282,6 @@ class Job:
             # What happens to a job is told in order: each event has a number of its own.
             changed["progress"] = replace(self.progress, seq=self.progress.seq + 1)
         return replace(self, version=self.version + 1, **changed)
-
-
-def first_seq(attempt: int) -> int:
-    """Give the lowest number that an attempt's words may have."""
-    return attempt << _ATTEMPT_BITS
-
-
-def new_job_id() -> str:
-    """Make a ULID: 48 bits of time in milliseconds, so that ids sort by age, and 80 random ones.
-
-    https://github.com/ulid/spec
-    """
-    bits = time.time_ns() // 1_000_000 << _ULID_RANDOM_BITS | secrets.randbits(_ULID_RANDOM_BITS)
-    return "".join(
-        _CROCKFORD[bits >> 5 * place & 31] for place in reversed(range(_ULID_CHARACTERS))
-    )
-
-
-def is_job_id(text: str) -> bool:
-    """Whether this has the form of a job's id, as it is written (upper-case)."""
-    return len(text) == _ULID_CHARACTERS and text[0] in "01234567" and set(text) <= set(_CROCKFORD)
-
-
-def logged_id(job_id: str) -> str:
-    """Give what a log has of a job's id: enough to tell it by, and not enough to open it with.
-
-    Whoever knows the id of a visitor's job owns it. These are the milliseconds and 20 random bits
-    of 80; what is no job's id is cut there as well.
-    """
-    return job_id[:_LOGGED_CHARACTERS]
 
 
 def hash_of(params: Mapping[str, Any]) -> str:

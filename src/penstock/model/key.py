@@ -10,6 +10,9 @@ from typing import Literal
 
 Role = Literal["reader", "writer", "admin"]
 
+LIVE_KEYS = 2
+"""Keys of one tenant and user that are live at once: the old one and its successor."""
+
 _TOKEN = re.compile(r"pk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 

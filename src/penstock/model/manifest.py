@@ -22,7 +22,7 @@ class BesideFile(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^file-[A-Za-z0-9_-]{1,100}\.[a-z0-9]{1,16}$")]
+    name: Annotated[str, Field(pattern=r"^file-[A-Za-z0-9_-]{1,120}\.[a-z0-9]{1,16}$")]
     size_bytes: NonNegativeInt
     rows: NonNegativeInt
     sha256: str

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast, get_args
 
-from penstock.model.job import SIZES, Job, JobKind, SizeClass, is_job_id
+from penstock.model.job import SIZES, Job, JobKind, SizeClass
+from penstock.model.job_id import is_job_id
 from penstock.model.tenant import is_tenant_id
 
 _KINDS: tuple[JobKind, ...] = get_args(JobKind)

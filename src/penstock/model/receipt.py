@@ -2,10 +2,13 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 ReceiptState = Literal["streaming", "complete", "aborted"]
+
+RECEIPT_KEPT = timedelta(days=7)
+"""How long a receipt is kept, from the start of its download."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
+LIVE_SIGNING_KEYS = 2
+"""Keys of one tenant that sign and open at once: the old one and its successor."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:

@@ -14,8 +14,10 @@ from penstock.ports.jobs import (
     JobUpkeep,
     Observation,
     Outputs,
+    UsedKey,
+    UsedKeys,
 )
-from penstock.ports.ranges import RangeReaders, RangesWanted
+from penstock.ports.ranges import RangeRead, RangeReaders, RangesWanted
 from penstock.ports.signals import Audience, Heard, Hint, Signals
 from penstock.ports.sockets import Feed, Listener, Tickets
 
@@ -42,10 +44,13 @@ __all__ = [
     "Observation",
     "Outputs",
     "Ports",
+    "RangeRead",
     "RangeReaders",
     "RangesWanted",
     "Receipts",
     "Signals",
     "Tenants",
     "Tickets",
+    "UsedKey",
+    "UsedKeys",
 ]

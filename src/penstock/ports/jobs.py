@@ -7,9 +7,10 @@ from typing import Protocol
 
 from penstock.model.dataset import Dataset
 from penstock.model.event import JobEvent
-from penstock.model.job import Job, JobKind, JobState, Progress
+from penstock.model.job import Job, JobKind, JobState
 from penstock.model.manifest import Manifest
 from penstock.model.message import DeadLetter, JobMessage
+from penstock.model.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,28 @@ class JobStore(Protocol):
         Nothing changes unless the token is the stored one, `progress.seq` above the stored one, and
         the job RUNNING, FINALIZING or CANCELLING: then the job is given as it is. Raises
         UnknownJobError and BusyError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedKey:
+    """What an idempotency key was used for."""
+
+    job_id: str
+    request_hash: str | None
+    """Of the job that it made (`Job.request_hash`)."""
+    job: Job | None
+    """As it is now; None once it was removed."""
+
+
+class UsedKeys(Protocol):
+    """The idempotency keys of stored jobs."""
+
+    def used(self, tenant: str, user: str, key: str, *, now: datetime) -> UsedKey | None:
+        """Tell what this user's key made within the 24 hours before `now`; None if it is free.
+
+        One that is being stored at this moment may be told of or not. Raises BusyError.
         """
         ...
 
@@ -218,6 +241,7 @@ class JobPorts:
     """Every adapter that jobs need, beside those of downloads."""
 
     store: JobStore
+    used_keys: UsedKeys
     events: JobEvents
     upkeep: JobUpkeep
     dispatch: Dispatch

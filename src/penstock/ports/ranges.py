@@ -1,4 +1,4 @@
-"""The port of large tables: ranges of a table, read side by side by other processes."""
+"""The port of large reads: ranges of one table, or tables, read side by side by other processes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,23 @@ from penstock.model.job import Artifact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangesWanted:
-    """The ranges of one attempt's table, and where its files belong."""
+    """The ranges that one attempt wants read, and where their files belong."""
 
     tenant: str
     job_id: str
     folder: str
     fencing_token: int
     ranges: Sequence[Mapping[str, Any]]
-    """In the order of the table; each as JSON holds it, for whoever reads it."""
+    """In the order of the result; each as JSON holds it, for whoever reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeRead:
+    """A range that was read."""
+
+    files: tuple[Artifact, ...]
+    as_text: tuple[tuple[str, ...], ...] = ()
+    """Of each file of a backup, the columns that are stored as PostgreSQL's text of them."""
 
 
 class RangeReaders(Protocol):
@@ -33,8 +42,8 @@ class RangeReaders(Protocol):
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
-    ) -> list[tuple[Artifact, ...]]:
-        """Have every range stored, and give the files of each one, in their order.
+    ) -> list[RangeRead]:
+        """Have every range stored, and tell of each one, in their order.
 
         Whoever asks holds the snapshot that they are read in until this returns. `told` hears now
         and then of the rows and bytes of all of them until then; `cancelled` is asked several times

@@ -7,12 +7,13 @@ that was asked for, and the manifest, which is written last (reading/manifest.py
 import re
 
 from penstock.errors import UnknownDatasetError
-from penstock.model.job import is_job_id
+from penstock.model.job_id import is_job_id
 
 EXPORTS = "exports"
 
-_TOKEN = re.compile(r"^file-[0-9]+")
-_FILE = re.compile(r"file-[A-Za-z0-9_-]{1,100}\.[a-z0-9]{1,16}")
+_TOKEN = re.compile(r"^file-[0-9]+(?:_[a-z0-9]+)?")
+"""The token of an attempt, and the mark of whoever wrote for it."""
+_FILE = re.compile(r"file-[A-Za-z0-9_-]{1,120}\.[a-z0-9]{1,16}")
 
 
 def result_name(job_id: str) -> str:

@@ -1,6 +1,6 @@
 """Hints as they travel: the name of a channel, and what a message on it holds."""
 
-from penstock.model.job import is_job_id
+from penstock.model.job_id import is_job_id
 from penstock.model.tenant import is_tenant_id
 from penstock.ports import Audience, Hint
 

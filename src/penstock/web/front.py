@@ -16,8 +16,9 @@ from penstock.errors import (
     ScanCancelledError,
     UriTooLongError,
 )
+from penstock.errors.location import code_path
 from penstock.web import pages
-from penstock.web.account import Account, account_of, where
+from penstock.web.access_log import RequestRecord, record_of
 from penstock.web.answers import Answer, public_headers
 from penstock.web.edge import believed
 from penstock.web.identity import Asker, host_of, key_of
@@ -68,25 +69,25 @@ class Front:
         if scope["type"] != "http":
             await self._sockets(scope, receive, send)
             return
-        account = _account(scope)
+        record = _record(scope)
         scope = believed(scope, trusted=self._resources.trusted_edge)
-        scope["penstock.account"] = account
-        sending = _Sending(send, account, scope, behind_edge=self._resources.trusted_edge)
+        scope["penstock.record"] = record
+        sending = _Sending(send, record, scope, behind_edge=self._resources.trusted_edge)
         try:
             await self._answer(scope, receive, sending)
         except BrokenStreamError as error:
             # Returning without the end of the body makes the server drop the connection.
-            account.problem = _why_broken(error)
+            record.problem = _why_broken(error)
         except asyncio.CancelledError:
-            account.problem = account.problem or "stopped"
+            record.problem = record.problem or "stopped"
             raise
         except Exception as error:  # noqa: BLE001 - the outermost layer: logged, and answered
-            _log.error("request failed: %s", where(error))
-            if account.status == 0:
+            _log.error("request failed: %s", code_path(error))
+            if record.status == 0:
                 await send_answer(self._problem(scope, None), scope, sending)
         finally:
-            account.close()
-            self._resources.keep(account)
+            record.close()
+            self._resources.keep(record)
 
     async def _answer(self, scope: Scope, receive: Receive, send: "_Sending") -> None:
         try:
@@ -100,8 +101,8 @@ class Front:
                 return
             asker, send.more, refusal = await to_thread.run_sync(self._identify, scope)
             scope["penstock.asker"] = asker
-            account_of(scope).tenant = asker.tenant.id
-            account_of(scope).has_key = asker.key is not None
+            record_of(scope).tenant = asker.tenant.id
+            record_of(scope).has_key = asker.key is not None
             if refusal is not None:
                 raise refusal
         except PenstockError as error:
@@ -143,7 +144,7 @@ class Front:
     def _problem(self, scope: Scope, error: PenstockError | None) -> Answer:
         request = Request(scope)
         answer = problem_answer(error, path=scope["path"])
-        account_of(scope).problem = "internal" if error is None else error.code
+        record_of(scope).problem = "internal" if error is None else error.code
         if isinstance(error, BadKeyError) and not self._resources.basic_keys:
             # A browser would ask for a password again and again, and it would not arrive.
             answer.headers["www-authenticate"] = "ApiKey"
@@ -151,11 +152,13 @@ class Front:
 
 
 class _Sending:
-    """Passes messages to the server, adds the request's own headers, and keeps the account."""
+    """Passes messages to the server, adds the request's own headers, and keeps the record."""
 
-    def __init__(self, send: Send, account: Account, scope: Scope, *, behind_edge: bool) -> None:
+    def __init__(
+        self, send: Send, record: RequestRecord, scope: Scope, *, behind_edge: bool
+    ) -> None:
         self._send = send
-        self._account = account
+        self._record = record
         self._is_spelled_otherwise = scope["raw_path"] != scope["path"].encode()
         self._is_for_any_origin = not scope["path"].startswith(_JOBS)
         self._behind_edge = behind_edge
@@ -165,7 +168,7 @@ class _Sending:
         if message["type"] == "http.response.start":
             message = {**message, "headers": self._completed(message["headers"])}
         await self._send(message)
-        self._account.saw(message)
+        self._record.saw(message)
 
     def _completed(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         if self._is_spelled_otherwise:
@@ -191,9 +194,9 @@ def _why_broken(error: BrokenStreamError) -> str | None:
     return cause.code if isinstance(cause, PenstockError) else "internal"
 
 
-def _account(scope: Scope) -> Account:
+def _record(scope: Scope) -> RequestRecord:
     extensions = scope.get("extensions", {})
-    return Account(
+    return RequestRecord(
         method=scope["method"],
         path=scope["path"],
         request_id=extensions.get("penstock.request_id") or None,

@@ -22,7 +22,10 @@ def offer_export(error: TooLargeError, resources: Resources, asked: Asked) -> No
     is_visitor = asked.asker.key is None
     is_signed = any(name == "_sig" for name, _ in pairs)
     allowed = asked.asker.tenant.caps.anonymous_exports and not is_signed
-    if not resources.offers_exports or (is_visitor and not allowed):
+    if not resources.offers_exports:
+        return
+    if is_visitor and not allowed:
+        error.detail += " Who has a key can take it as an export: ask with the key to be told how."
         return
     query = query_string_of([pair for pair in pairs if pair[0] not in _LEFT_OUT])
     body = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from penstock.ports import Ports
 from penstock.query import QueryLimits
 from penstock.reading.scan import Reader
-from penstock.web.account import Keep
+from penstock.web.access_log import Keep
 from penstock.web.spools import Spools
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Resources:
     """The ports, the reader, and the bounds within which requests are answered.
 
     Sizes are bytes. `basic_keys` lets a key travel as a Basic password; `trusted_edge` believes
-    what an edge in front says of hosts and addresses. `keep` is called with each request's account.
+    what an edge in front says of hosts and addresses. `keep` is called with each request's record.
     `errands` runs short look-ups beside a request. `jobs` is set where jobs are taken in this
     process; `offers_exports` says that they are taken under the same hosts, here or elsewhere.
     """

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from penstock.reading.engine import Allowance
 from penstock.reading.exported import EXPORTS
-from penstock.web.account import account_of
+from penstock.web.access_log import record_of
 from penstock.web.answers import Answer, Streamed
 from penstock.web.asked import Asked
 from penstock.web.front import asker_of
@@ -32,10 +32,10 @@ def origin_of(request: Request) -> str:
 
 def note_what(request: Request) -> None:
     """Note which dataset and format were asked for; all results of exports count as one dataset."""
-    account = account_of(request.scope)
+    record = record_of(request.scope)
     known = request.path_params
-    account.dataset = EXPORTS if "job_id" in known else known.get("dataset")
-    account.format = known.get("extension")
+    record.dataset = EXPORTS if "job_id" in known else known.get("dataset")
+    record.format = known.get("extension")
 
 
 def asked_of(request: Request, *, extension: str = "") -> Asked:
@@ -103,11 +103,11 @@ class Sent(Response):
         receive: Receive,  # noqa: ARG002 - the departure receives
         send: Send,
     ) -> None:
-        """Send it, and note in the account how many rows it held."""
+        """Send it, and note in the record how many rows it held."""
         try:
             await send_answer(
                 self._answer, scope, send, resources=self._resources, departure=self._departure
             )
         finally:
             if isinstance(self._answer.body, Streamed):
-                account_of(scope).rows = self._answer.body.rows()
+                record_of(scope).rows = self._answer.body.rows()

@@ -17,7 +17,7 @@ from penstock.errors import (
 )
 from penstock.reading.exported import EXPORTS
 from penstock.web import datasets, downloads, openapi, pages
-from penstock.web.account import account_of
+from penstock.web.access_log import record_of
 from penstock.web.answers import Answer
 from penstock.web.front import asker_of
 from penstock.web.offers import offer_export
@@ -152,8 +152,8 @@ def _add_problems(app: Starlette, resources: Resources) -> None:
 
 
 def _problem(request: Request, error: PenstockError | None) -> Answer:
-    account = account_of(request.scope)
-    account.problem = "internal" if error is None else error.code
+    record = record_of(request.scope)
+    record.problem = "internal" if error is None else error.code
     note_what(request)
     dataset = dataset_name(request)
     columns_url = f"/{dataset}/-/schema.json" if dataset else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from starlette.types import Message, Receive, Scope, Send
 
 from penstock.errors import BusyError, PenstockError, ScanCancelledError
-from penstock.web.account import where
+from penstock.errors.location import code_path
 from penstock.web.answers import Answer, Streamed
 from penstock.web.pipe import Pipe
 from penstock.web.resources import Resources
@@ -116,7 +116,7 @@ async def _send_streamed(body: Streamed, pipe: Pipe, start: Message, send: Send)
                 _log.warning("download aborted: %s", error.code)
             raise BrokenStreamError from error
         except Exception as error:
-            _log.error("download aborted: %s", where(error))
+            _log.error("download aborted: %s", code_path(error))
             raise BrokenStreamError from error
         if pipe.has_left:
             raise BrokenStreamError

@@ -11,11 +11,10 @@ from penstock.model.clock import utc_now
 from penstock.ports import Ports
 from penstock.query import QueryLimits
 from penstock.reading.engine import Engine
-from penstock.reading.scan import Reader
-from penstock.reading.slots import ScanSlots
+from penstock.reading.wiring import reader_of
 from penstock.reading.workers import Workers
 from penstock.settings import Settings
-from penstock.web.account import Keep, as_a_line
+from penstock.web.access_log import Keep, as_a_line
 from penstock.web.resources import Resources
 from penstock.web.spools import Spools
 
@@ -25,21 +24,6 @@ if TYPE_CHECKING:
 
 _SPOOLS_KEPT = 4
 _ERRANDS = 8
-
-
-def reader_of(settings: Settings, ports: Ports, engine: Engine, workers: Workers) -> Reader:
-    """Give what all scans of a process share."""
-    return Reader(
-        engine=engine,
-        slots=ScanSlots(
-            slots=settings.scan_slots,
-            queue=settings.scan_queue,
-            wait_seconds=settings.scan_wait_seconds,
-        ),
-        workers=workers,
-        is_stored=ports.catalog.is_stored,
-        batch_rows=settings.batch_rows,
-    )
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from tests.unit.aws.watched_client import Watched
 
 from penstock.aws.jobs.events import DynamoJobEvents
 from penstock.aws.jobs.items import attributes_of, job_of, lasting_attributes_of, shards
-from penstock.aws.jobs.store import KEY_KEPT, DynamoJobStore
+from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.jobs.used_keys import DynamoUsedKeys
 from penstock.aws.services.records import Records
 from penstock.errors import (
     BusyError,
@@ -28,7 +29,9 @@ from penstock.errors import (
     PermanentError,
     StaleJobError,
 )
-from penstock.model.job import Artifact, Job, JobFault, Progress, logged_id
+from penstock.model.job import KEY_KEPT, Artifact, Job, JobFault
+from penstock.model.job_id import logged_id
+from penstock.model.progress import Progress
 
 CONFLICT = "TransactionConflictException"
 LATER = START + timedelta(minutes=1)
@@ -51,6 +54,7 @@ def opened(client: Any, table: str) -> JobRecords:
     records = Records(client, table)
     return JobRecords(
         store=DynamoJobStore(records),
+        used_keys=DynamoUsedKeys(records),
         events=DynamoJobEvents(records),
         upkeep=DynamoJobUpkeep(records),
     )

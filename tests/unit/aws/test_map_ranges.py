@@ -14,7 +14,7 @@ from penstock.errors import BusyError, JobCancelledError, PermanentError, Recove
 from penstock.exports.place import Place
 from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.job import Artifact
-from penstock.ports import Outputs, RangesWanted
+from penstock.ports import Outputs, RangeRead, RangesWanted
 
 COUNT = 7
 AT_ONCE = 3
@@ -102,7 +102,7 @@ def test_one_execution_is_asked_for_by_names_and_numbers(outputs: FileOutputs) -
     found = readers(states, outputs).read(
         WANTED, cancelled=lambda: False, told=lambda *said: told.append(said)
     )
-    assert found == [(part_of(number),) for number in range(COUNT)]
+    assert found == [RangeRead(files=(part_of(number),)) for number in range(COUNT)]
     (begun,) = states.begun
     assert (begun["stateMachineArn"], begun["name"]) == (MACHINE, f"{WANTED.job_id}-5")
     assert json.loads(begun["input"]) == {

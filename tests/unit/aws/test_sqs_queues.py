@@ -65,9 +65,21 @@ def test_messages_of_a_tenant_are_a_group_of_their_own(
     assert found["Attributes"]["MessageGroupId"] == "river"
 
 
-@pytest.mark.parametrize("delay", [-1.0, 0.0, 0.1, 899.5, 900.0, 901.0, 1e9])
-def test_any_delay_is_taken(dispatch: SqsDispatch, delay: float) -> None:
+@pytest.mark.parametrize(
+    ("delay", "whole"),
+    [(-1.0, 0), (0.0, 0), (0.1, 1), (899.5, 900), (900.0, 900), (901.0, 900), (1e9, 900)],
+)
+def test_any_delay_is_taken_as_whole_seconds_up_to_the_longest_there_is(
+    dispatch: SqsDispatch, watched: Watched, delay: float, whole: int
+) -> None:
+    asked: list[int] = []
+    watched.client.meta.events.register(
+        "before-parameter-build.sqs.SendMessage",
+        lambda params, **_: asked.append(params["DelaySeconds"]),
+    )
     dispatch.send(a_message(), delay_seconds=delay)
+    assert asked == [whole]
+    assert watched.counted()[-1] == "SendMessage"
 
 
 @pytest.mark.parametrize(

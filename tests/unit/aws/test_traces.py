@@ -16,14 +16,16 @@ TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 PROGRAM = """
 import sys, time
 from penstock.aws.logs.traces import traces
-from penstock.web.account import Account
-account = Account(method="GET", path="/area.csv", tenant="acme", dataset=sys.argv[1], format="csv")
-account.saw({"type": "http.response.start", "status": int(sys.argv[2]), "headers": []})
-account.saw({"type": "http.response.body", "body": b"12345", "more_body": sys.argv[3] == "broken"})
-account.problem = "busy" if sys.argv[3] == "broken" else None
-account.rows = 7
-account.close()
-traces(service="download")(account)
+from penstock.web.access_log import RequestRecord
+record = RequestRecord(
+    method="GET", path="/area.csv", tenant="acme", dataset=sys.argv[1], format="csv"
+)
+record.saw({"type": "http.response.start", "status": int(sys.argv[2]), "headers": []})
+record.saw({"type": "http.response.body", "body": b"12345", "more_body": sys.argv[3] == "broken"})
+record.problem = "busy" if sys.argv[3] == "broken" else None
+record.rows = 7
+record.close()
+traces(service="download")(record)
 print("loaded" if "aws_xray_sdk" in sys.modules else "not loaded")
 """
 

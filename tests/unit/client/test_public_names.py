@@ -16,6 +16,7 @@ def test_programs_may_count_on_these_names() -> None:
         "datasets",
         "download",
         "export",
+        "export_batches",
         "get",
         "schema",
         "url",

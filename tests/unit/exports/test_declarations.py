@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import penstock
 from penstock.errors import SetupError, UnknownTypeError
 from penstock.exports import ExportType, all_types, named
 from penstock.exports.declaration import DatabaseSource, refuse_unsound
@@ -38,7 +40,12 @@ EXPORT = ExportType(
 '''
 
 ASKED_FOR = """
+import io
+import logging
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
 import penstock.exports.types
 
 penstock.exports.types.__path__.append(sys.argv[1])
@@ -46,18 +53,39 @@ penstock.exports.types.__path__.append(sys.argv[1])
 from penstock.exports import all_types, named
 from penstock.exports.check import Asking, check
 from penstock.exports.tables import table_query
+from penstock.jobs.submit import Submission, submit
+from penstock.local.jobs.ports import local_jobs
+
+said = io.StringIO()
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=said)
 
 def opened(name, version):
     raise AssertionError("no dataset is asked for")
 
 asking = Asking(role="reader", open_dataset=opened, signing_keys=list)
-for number in range(60):
-    name = f"report-{number}"
-    checked = check(name, {}, formats=["csv"], asking=asking)
-    query = table_query(checked.type, checked.type.source, checked.type.parameters())
-    assert checked.size == ("small", "medium", "large")[number % 3]
-    assert checked.params == {"formats": ["csv"]}
-    assert f"FROM report_{number} " in query.sql and query.sort == ("id",)
+with local_jobs(Path(sys.argv[2])) as jobs:
+    for number in range(60):
+        name = f"report-{number}"
+        checked = check(name, {}, formats=["csv"], asking=asking)
+        query = table_query(checked.type, checked.type.source, checked.type.parameters())
+        size = ("small", "medium", "large")[number % 3]
+        assert checked.size == size
+        assert checked.params == {"formats": ["csv"]}
+        assert f"FROM report_{number} " in query.sql and query.sort == ("id",)
+        job = submit(
+            jobs.ports,
+            Submission(
+                tenant="acme", user="ada", kind="export", type=checked.type.name,
+                params=checked.params, size=checked.size,
+            ),
+            now=datetime.now(UTC),
+        )
+        for other in {"small", "medium", "large"} - {size}:
+            assert jobs.queue.receive([other], visible_seconds=60) is None
+        message = jobs.queue.receive([size], visible_seconds=60).message
+        assert (message.job_id, message.type, message.size) == (job.id, name, size)
+        logged = [line for line in said.getvalue().splitlines() if f"type={name} " in line]
+        assert len(logged) == 1 and f"queue={size} outcome=dispatched" in logged[0]
 print(len(all_types()))
 """
 
@@ -68,11 +96,13 @@ class Named(Parameters):
 
 def test_sixty_types_are_declared_by_sixty_files_and_nothing_else(tmp_path: Path) -> None:
     sizes = ("small", "medium", "large")
+    declarations = tmp_path / "declarations"
+    declarations.mkdir()
     for number in range(60):
         declared = ONE_OF_MANY.format(number=number, size=sizes[number % 3])
-        (tmp_path / f"report_{number}.py").write_text(declared)
+        (declarations / f"report_{number}.py").write_text(declared)
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ASKED_FOR, str(tmp_path)],
+        [sys.executable, "-W", "error", "-c", ASKED_FOR, str(declarations), str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -80,6 +110,26 @@ def test_sixty_types_are_declared_by_sixty_files_and_nothing_else(tmp_path: Path
     )
     assert ran.stderr == ""
     assert int(ran.stdout) == 60 + len(all_types())
+
+
+def test_no_code_that_routes_names_a_type() -> None:
+    root = Path(penstock.__file__).parent
+    routing = [
+        *(root / "jobs").rglob("*.py"),
+        *(root / "local").glob("*.py"),
+        *(root / "local" / "jobs").rglob("*.py"),
+        *(root / "aws").glob("*.py"),
+        *(root / "aws" / "jobs").rglob("*.py"),
+        *(root / "model").rglob("*.py"),
+    ]
+    assert len(routing) > 50
+    named_in = {
+        (path.name, name)
+        for path in routing
+        for name in all_types()
+        if re.search(rf"\b{name}\b|\b{name.replace('-', '_')}\b", path.read_text())
+    }
+    assert named_in == set()
 
 
 def test_every_type_stands_in_a_module_of_its_own_named_like_it() -> None:

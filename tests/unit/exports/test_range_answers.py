@@ -14,7 +14,7 @@ from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Told
 from penstock.exports.place import Place
 from penstock.exports.postgres import TableQuery
-from penstock.exports.range_answers import Answer, parts_of, read_as_described
+from penstock.exports.range_answers import Answer, range_read, read_as_described
 from penstock.exports.ranges import TableRange
 from penstock.exports.readers import TenantReaders
 from penstock.local.jobs.outputs import FileOutputs
@@ -75,7 +75,7 @@ def test_a_fault_comes_through_as_what_it_is(
     place: Place, error: PenstockError, kind: type[PenstockError], facts: dict[str, object]
 ) -> None:
     with pytest.raises(kind) as raised:
-        parts_of(answer_to(error, place))
+        range_read(answer_to(error, place))
     assert raised.value.detail == error.detail
     assert facts.items() <= raised.value.facts.items()
 
@@ -87,5 +87,7 @@ def test_what_nobody_foresaw_is_no_answer(place: Place) -> None:
 
 def test_files_come_through_as_they_are() -> None:
     part = {"part": "part-000001-00000.parquet", "rows": 3, "bytes": 4, "sha256": "00"}
-    found = parts_of({"parts": [part]})
-    assert found == (Artifact(part="part-000001-00000.parquet", rows=3, bytes=4, sha256="00"),)
+    found = range_read({"parts": [part]})
+    assert found.files == (
+        Artifact(part="part-000001-00000.parquet", rows=3, bytes=4, sha256="00"),
+    )

@@ -23,6 +23,9 @@ class Ending:
     def is_over(self) -> bool:
         return self.over.is_set()
 
+    def holds(self) -> bool:
+        return not self.over.is_set()
+
     def checkpoint(self, reached: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> None:
         pass
 

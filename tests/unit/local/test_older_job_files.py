@@ -14,7 +14,9 @@ from penstock.local.jobs.database import STEPS, JobDatabase, job_json, microseco
 from penstock.local.jobs.events import SqliteJobEvents
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
+from penstock.local.jobs.used_keys import SqliteUsedKeys
 from penstock.model.job import Job
+from penstock.ports import UsedKey
 
 FIRST_TABLES = """
 CREATE TABLE job (
@@ -115,6 +117,16 @@ def test_a_new_file_and_one_that_was_brought_up_to_date_have_the_same_tables(
             return {name: database.reads.rows(f"PRAGMA table_info({name})") for (name,) in names}
 
     assert tables(path) == tables(tmp_path / "new.sqlite")
+
+
+def test_a_job_that_an_older_version_wrote_lacks_what_is_newer(path: Path, kept: Job) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("UPDATE job SET body = json_remove(body, '$.request_hash', '$.visitor')")
+        old.commit()
+    with closing(JobDatabase(path)) as database:
+        assert SqliteJobStore(database).get("acme", kept.id) == kept
+        told = SqliteUsedKeys(database).used("acme", "ann", "k", now=START)
+        assert told == UsedKey(job_id=kept.id, request_hash=None, job=kept)
 
 
 def test_a_file_of_a_newer_version_says_what_to_do(path: Path) -> None:

@@ -27,6 +27,7 @@ from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.events import SqliteJobEvents
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
+from penstock.local.jobs.used_keys import SqliteUsedKeys
 from penstock.ports import JobsWanted
 
 ROOT = Path(__file__).parents[3]
@@ -62,6 +63,7 @@ from penstock.local.jobs.dead_letters import SqliteDeadLetters
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.events import SqliteJobEvents
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
+from penstock.local.jobs.used_keys import SqliteUsedKeys
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.queue import SqliteQueue
 from penstock.model.message import message_of
@@ -69,6 +71,7 @@ from penstock.model.message import message_of
 database = JobDatabase(Path(sys.argv[1]))
 records = JobRecords(
     store=SqliteJobStore(database),
+    used_keys=SqliteUsedKeys(database),
     events=SqliteJobEvents(database),
     upkeep=SqliteJobUpkeep(database),
 )
@@ -241,6 +244,7 @@ def test_a_process_that_is_killed_leaves_all_that_it_said_and_nothing_half(
 def records_of(database: JobDatabase) -> JobRecords:
     return JobRecords(
         store=SqliteJobStore(database),
+        used_keys=SqliteUsedKeys(database),
         events=SqliteJobEvents(database),
         upkeep=SqliteJobUpkeep(database),
     )

@@ -69,19 +69,6 @@ def test_a_message_that_is_done_never_comes_again(queue: SqliteQueue, seconds: S
     assert is_empty(queue)
 
 
-def test_a_renewed_message_stays_hidden_for_longer(
-    queue: SqliteQueue, seconds: SteadyClock
-) -> None:
-    sent(queue)
-    received = receive(queue)
-    for _ in range(5):
-        seconds.wait(50)
-        assert queue.renew(received, visible_seconds=60)
-        assert is_empty(queue)
-    seconds.wait(60)
-    assert receive(queue).delivered == 2
-
-
 def test_a_released_message_comes_again_after_its_delay(
     queue: SqliteQueue, seconds: SteadyClock
 ) -> None:
@@ -102,11 +89,10 @@ def test_who_lost_a_message_can_do_nothing_to_it(queue: SqliteQueue, seconds: St
     held = receive(queue)
     queue.done(lost)
     queue.release(lost)
-    assert not queue.renew(lost, visible_seconds=1000)
     assert is_empty(queue)
-    assert queue.renew(held, visible_seconds=60)
     queue.done(held)
-    assert not queue.renew(held, visible_seconds=60)
+    seconds.wait(10_000)
+    assert is_empty(queue)
 
 
 def test_a_message_whose_time_is_over_can_still_be_done(

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import UnknownReceiptError
-from penstock.local.tenants.receipts import KEPT, SqliteReceipts
-from penstock.model.receipt import Receipt, new_receipt_id
+from penstock.local.tenants.receipts import SqliteReceipts
+from penstock.model.receipt import RECEIPT_KEPT, Receipt, new_receipt_id
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -62,7 +62,7 @@ def test_what_is_too_old_is_removed_as_new_ones_come(
 ) -> None:
     for _ in range(200):
         receipts.put(a_receipt(START))
-    clock.time = START + KEPT
+    clock.time = START + RECEIPT_KEPT
     for _ in range(64):
         receipts.put(a_receipt(clock.time))
     assert stored(tmp_path) == 64
@@ -73,7 +73,7 @@ def test_one_put_removes_a_bounded_number(
 ) -> None:
     for _ in range(208):
         receipts.put(a_receipt(START))
-    clock.time = START + KEPT
+    clock.time = START + RECEIPT_KEPT
     receipts.put(a_receipt(clock.time))
     assert stored(tmp_path) == 208 + 1 - 64
 
@@ -94,4 +94,4 @@ def test_a_receipt_is_known_for_exactly_seven_days(
             known = receipts.get("acme", receipt.id) == receipt
         except UnknownReceiptError:
             known = False
-    assert known == (age < KEPT)
+    assert known == (age < RECEIPT_KEPT)

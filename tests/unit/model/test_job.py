@@ -16,12 +16,10 @@ from penstock.model.job import (
     WORKING,
     Job,
     JobFault,
-    Progress,
-    first_seq,
     hash_of,
-    is_job_id,
-    new_job_id,
 )
+from penstock.model.job_id import new_job_id
+from penstock.model.progress import Progress, first_seq
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 FAULT = JobFault(code="busy", kind="recoverable", message="Out of reach.", retryable=True)
@@ -140,22 +138,6 @@ def test_events_carry_the_number_of_their_step() -> None:
         event_of(job, "job.started", now=NOW).seq < event_of(asked, "job.cancelling", now=NOW).seq
     )
     assert "tenant" not in event_of(job, "job.started", now=NOW).described()
-
-
-def test_ids_have_the_form_of_a_ulid_and_differ() -> None:
-    ids = {new_job_id() for _ in range(1000)}
-
-    assert len(ids) == 1000
-    assert all(is_job_id(each) for each in ids)
-
-
-@given(st.text(max_size=30))
-def test_few_texts_are_ids(text: str) -> None:
-    assert is_job_id(text) == (
-        len(text) == 26
-        and text[0] <= "7"
-        and all(each in "0123456789ABCDEFGHJKMNPQRSTVWXYZ" for each in text)
-    )
 
 
 def test_parameters_are_the_same_in_any_order() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.model.job import is_job_id, new_job_id
+from penstock.model.job_id import is_job_id, new_job_id
 from penstock.model.tenant import is_tenant_id
 from penstock.ports import Hint
 from penstock.signals.wire import MOST_BYTES, body_of, channel_of, hint_from

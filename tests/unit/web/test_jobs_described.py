@@ -5,7 +5,7 @@ from openapi_spec_validator import validate
 
 from penstock import formats
 from penstock.exports import all_types
-from penstock.web.jobs.described import further
+from penstock.web.jobs.described import job_additions
 from penstock.web.offers import SLICE_TYPE
 from penstock.web.openapi.document import document
 from penstock.web.problems import STATUSES
@@ -13,7 +13,7 @@ from penstock.web.problems import STATUSES
 
 def described() -> dict[str, Any]:
     return document(
-        [], formats.all_formats(), title="Acme", further=further(list(all_types().values()))
+        [], formats.all_formats(), title="Acme", additions=job_additions(list(all_types().values()))
     )
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,7 @@ from tests.flows.job_steps import Worker, through, working_in
 from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.event import JobEvent
 from penstock.model.job import Job
-from penstock.ports import Listener
+from penstock.ports import Feed, Listener
 from penstock.web.jobs.hub import Hub, Member
 
 PATIENCE_SECONDS = 30
@@ -110,18 +111,76 @@ def test_who_joins_again_and_again_hears_nothing_twice(tmp_path: Path) -> None:
     looking_on(tmp_path, look)
 
 
-def test_a_store_that_fails_ends_every_mailbox_so_that_clients_come_back(tmp_path: Path) -> None:
-    async def look(hub: Hub, worker: Worker) -> None:
-        member = await hub.join(ADA)
-        worker.begin()
-        assert await member.mailbox.take() is not None
-        await asyncio.to_thread(_spoil, tmp_path)
-        while await member.mailbox.take() is not None:
-            pass
-        assert member.mailbox.is_lost
-        hub.leave(member)
+class SpoiltFeed:
+    """A feed that fails, once it is spoilt, in a way that nobody foresaw."""
 
-    looking_on(tmp_path, look)
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.is_spoilt = False
+
+    def last_change(self) -> int:
+        return self._feed.last_change()
+
+    def changes_after(self, change: int, *, limit: int) -> list[tuple[int, Job]]:
+        if self.is_spoilt:
+            raise sqlite3.DatabaseError("the file is damaged")
+        return self._feed.changes_after(change, limit=limit)
+
+
+def test_a_store_that_fails_ends_every_mailbox_so_that_clients_come_back(tmp_path: Path) -> None:
+    async def look(jobs: LocalJobs, worker: Worker) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            feed = SpoiltFeed(jobs.store)
+            hub = Hub(feed, jobs.ports.events, jobs.ports.upkeep)
+            member = await hub.join(ADA)
+            worker.begin()
+            assert await member.mailbox.take() is not None
+            feed.is_spoilt = True
+            while await member.mailbox.take() is not None:
+                pass
+            assert member.mailbox.is_lost
+            hub.leave(member)
+
+    with local_jobs(tmp_path) as jobs, working_in(tmp_path) as worker:
+        asyncio.run(look(jobs, worker))
+
+
+class HeldFeed:
+    """A feed whose looks can be held up before they read what has changed."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.entered = threading.Event()
+
+    def last_change(self) -> int:
+        return self._feed.last_change()
+
+    def changes_after(self, change: int, *, limit: int) -> list[tuple[int, Job]]:
+        self.entered.set()
+        assert self.goes_on.wait(PATIENCE_SECONDS)
+        return self._feed.changes_after(change, limit=limit)
+
+
+def test_who_joins_while_a_look_is_under_way_hears_of_what_happens_then(tmp_path: Path) -> None:
+    async def look(jobs: LocalJobs, worker: Worker) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            feed = HeldFeed(jobs.store)
+            hub = Hub(feed, jobs.ports.events, jobs.ports.upkeep)
+            other = await hub.join(Listener(tenant="acme", user="bob", is_admin=False))
+            feed.goes_on.clear()
+            feed.entered.clear()
+            await asyncio.to_thread(feed.entered.wait, PATIENCE_SECONDS)
+            member = await hub.join(ADA)
+            job = worker.begin()
+            feed.goes_on.set()
+            assert await until(member, "job.accepted", job)
+            hub.leave(member)
+            hub.leave(other)
+
+    with local_jobs(tmp_path) as jobs, working_in(tmp_path) as worker:
+        asyncio.run(look(jobs, worker))
 
 
 def test_a_look_can_be_asked_for_from_any_thread(tmp_path: Path) -> None:
@@ -134,16 +193,6 @@ def test_a_look_can_be_asked_for_from_any_thread(tmp_path: Path) -> None:
         hub.leave(member)
 
     looking_on(tmp_path, look)
-
-
-def _spoil(home: Path) -> None:
-    """Make what is stored of jobs unreadable as jobs."""
-    with working_in(home) as worker:
-        job = worker.begin()
-        for path in home.glob("*.sqlite"):
-            with sqlite3.connect(path) as connection:
-                connection.execute("UPDATE job SET body = '{}' WHERE id = ?", (job.id,))
-            connection.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.model.event import EventName, JobEvent
-from penstock.model.job import Progress
+from penstock.model.progress import Progress
 from penstock.web.jobs.mailbox import Mailbox
 
 NOW = datetime(2026, 5, 3, tzinfo=UTC)

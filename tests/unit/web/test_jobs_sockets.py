@@ -12,8 +12,9 @@ from tests.flows.job_steps import Worker, working_in
 from tests.job_homes import a_job, told
 from tests.unit.web.composed_tenant import asker, tenant_with
 
-from penstock.errors import BadTicketError, KeyNeededError
-from penstock.model.job import Progress
+from penstock.errors import BadTicketError, BusyError, KeyNeededError
+from penstock.model.event import JobEvent
+from penstock.model.progress import Progress
 from penstock.web.jobs.mailbox import MOST_WAITING
 from penstock.web.jobs.sockets import COME_BACK, Sockets, new_ticket
 from penstock.web.resources import Resources
@@ -127,7 +128,9 @@ def test_a_client_that_fell_behind_is_told_to_come_back(tmp_path: Path) -> None:
         bounded(listen)
 
 
-def test_what_a_client_says_means_nothing_and_its_leave_ends_the_socket(tmp_path: Path) -> None:
+def test_what_means_nothing_is_passed_over_and_a_clients_leave_ends_the_socket(
+    tmp_path: Path,
+) -> None:
     with tenant_with(tmp_path / "home") as resources, working_in(tmp_path / "home") as worker:
 
         async def listen() -> None:
@@ -141,6 +144,60 @@ def test_what_a_client_says_means_nothing_and_its_leave_ends_the_socket(tmp_path
             client.leave()
             await serving
             assert client.sent[-1]["type"] == "websocket.send"
+
+        bounded(listen)
+
+
+def test_what_is_asked_for_is_told_whatever_was_told_and_then_what_comes(tmp_path: Path) -> None:
+    with tenant_with(tmp_path / "home") as resources, working_in(tmp_path / "home") as worker:
+
+        async def listen() -> None:
+            client = Client(resources, ticket_of(resources))
+            serving = asyncio.create_task(sockets_of(resources)(client.socket))
+            await client.got(lambda: bool(client.sent))
+            job = await asyncio.to_thread(worker.begin)
+            await client.got(lambda: len(client.events) == 1)
+            client.says(json.dumps({"after": {job.id: 0}}))
+            await client.got(lambda: len(client.events) == 2)
+            await asyncio.to_thread(worker.start, job)
+            await client.got(lambda: len(client.events) == 3)
+            names = [event["event"] for event in client.events]
+            assert names == ["job.accepted", "job.accepted", "job.started"]
+            client.leave()
+            await serving
+
+        bounded(listen)
+
+
+class BusyEvents:
+    """Events of jobs that can't be read."""
+
+    def after(self, tenant: str, job_id: str, seq: int) -> list[JobEvent]:
+        raise BusyError(f"{tenant}'s {job_id} behind {seq}: not now.", retry_after_seconds=1)
+
+    def unpublished(self, *, limit: int) -> list[JobEvent]:
+        raise BusyError(f"{limit} of them: not now.", retry_after_seconds=1)
+
+    def published(self, event: JobEvent) -> None:
+        pass
+
+
+def test_who_asks_for_what_can_not_be_read_just_now_is_told_to_come_back(tmp_path: Path) -> None:
+    with tenant_with(tmp_path / "home") as resources, working_in(tmp_path / "home") as worker:
+
+        async def listen() -> None:
+            job = await asyncio.to_thread(worker.begin)
+            api = resources.jobs
+            assert api is not None
+            assert api.feed is not None
+            busy = replace(api, ports=replace(api.ports, events=BusyEvents()))
+            client = Client(resources, ticket_of(resources))
+            serving = asyncio.create_task(Sockets(busy, api.feed)(client.socket))
+            await client.got(lambda: bool(client.sent))
+            client.says(json.dumps({"after": {job.id: 0}}))
+            await serving
+            assert client.sent[-1]["type"] == "websocket.close"
+            assert client.sent[-1]["code"] == COME_BACK
 
         bounded(listen)
 

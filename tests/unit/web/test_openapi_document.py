@@ -254,3 +254,18 @@ def test_the_same_datasets_give_the_same_tag_and_a_held_one_is_not_sent_again(
     assert first.status == HTTPStatus.OK
     assert again.status == HTTPStatus.NOT_MODIFIED
     assert again.body == b""
+
+
+def test_a_description_that_is_held_under_whatever_tag_is_not_sent_again(tmp_path: Path) -> None:
+    with tenant_with(tmp_path, areas=pa.table({"a": [1]})) as resources:
+        tag = openapi.answer(resources, asker(resources)).headers["etag"]
+        statuses = {
+            held: openapi.answer(resources, asker(resources), if_none_match=held).status
+            for held in ("*", f'"other", W/{tag}', f'"{tag[1:-1]}-longer"', f'"x{tag}')
+        }
+    assert list(statuses.values()) == [
+        HTTPStatus.NOT_MODIFIED,
+        HTTPStatus.NOT_MODIFIED,
+        HTTPStatus.OK,
+        HTTPStatus.OK,
+    ]

@@ -20,6 +20,7 @@ from penstock.errors import (
     UnknownDatasetError,
     VersionGoneError,
 )
+from penstock.model.clock import utc_now
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.described import StoredFile
@@ -32,10 +33,6 @@ _PLACES_KEPT = 4096
 _TENANTS_KEPT = 256
 _ATTEMPTS = 3
 _UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class S3Catalog:
@@ -60,7 +57,7 @@ class S3Catalog:
         engine: Engine,
         single_tenant: str | None = None,
         seconds: float = 60,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._bucket = Bucket(client, bucket)
         self._single_tenant = single_tenant

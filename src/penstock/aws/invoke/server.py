@@ -20,9 +20,6 @@ class Answer:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self.is_streamed = (
-            request.headers.get("lambda-runtime-function-response-mode") == "streaming"
-        )
         self.content_type = request.headers.get("content-type", "")
         self.closed = asyncio.Event()
         self.was_cut = False

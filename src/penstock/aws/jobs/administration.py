@@ -11,6 +11,7 @@ from penstock.aws.jobs.outputs import S3Outputs
 from penstock.aws.jobs.queue import SqsDispatch
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.jobs.used_keys import DynamoUsedKeys
 from penstock.aws.services.parameters import Parameters
 from penstock.aws.services.records import Records
 from penstock.errors import BusyError, SetupError
@@ -56,6 +57,7 @@ def stack_jobs(ssm: Any, *, environment: str) -> JobPorts:
     dead_letters = named(DEAD_LETTERS_PARAMETER)
     return JobPorts(
         store=DynamoJobStore(records),
+        used_keys=DynamoUsedKeys(records),
         events=DynamoJobEvents(records),
         upkeep=DynamoJobUpkeep(records),
         dispatch=SqsDispatch(

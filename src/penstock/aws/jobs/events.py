@@ -1,19 +1,21 @@
 """Events of jobs in DynamoDB."""
 
+import heapq
+from collections.abc import Iterator
 from itertools import islice
 
 from penstock.aws.jobs.items import (
     LAST_EVENT,
     UNPUBLISHED,
     event_key,
-    event_of_item,
     event_part,
     job_place,
     shards,
 )
-from penstock.aws.services.records import Records, RefusedError, Write, key_of
+from penstock.aws.jobs.readable import readable_event
+from penstock.aws.services.records import Item, Records, RefusedError, Write, key_of
 from penstock.model.event import JobEvent
-from penstock.model.job import is_job_id
+from penstock.model.job_id import is_job_id
 
 
 class DynamoJobEvents:
@@ -21,7 +23,8 @@ class DynamoJobEvents:
 
     What nobody published yet is in an index, which lags behind by a moment: an event may be given a
     moment late, and none that was published is given again. Events are ordered by the clocks of
-    those who made them, and those of one job by what happened to it.
+    those who made them, and those of one job by what happened to it. One that can't be read is
+    passed over, and told of by the log.
     """
 
     def __init__(self, records: Records) -> None:
@@ -39,27 +42,31 @@ class DynamoJobEvents:
             },
             names=["place", "part"],
         )
-        return [event_of_item(item) for page in pages for item in page]
+        read = (readable_event(item) for page in pages for item in page)
+        return [event for event in read if event is not None]
 
     def unpublished(self, *, limit: int) -> list[JobEvent]:
-        listed = []
-        for shard in shards("outbox"):
-            pages = self._records.query(
-                "#outbox = :outbox",
-                {"outbox": {"S": shard}},
-                names=["outbox"],
-                index=UNPUBLISHED,
-                at_once=limit,
-            )
-            listed += list(islice((item for page in pages for item in page), limit))
-        listed.sort(key=lambda item: item["told"]["S"])
-        items = self._records.get_all([key_of(item) for item in listed[:limit]])
-        waiting = [
-            event_of_item(items[key])
-            for key in map(key_of, listed[:limit])
-            if "outbox" in items.get(key, ())
-        ]
-        return _in_order(waiting)
+        waiting: list[JobEvent] = []
+        listed = heapq.merge(
+            *(self._listed(shard, at_once=limit) for shard in shards("outbox")),
+            key=lambda item: item["told"]["S"],
+        )
+        while len(waiting) < limit and (keys := [key_of(item) for item in islice(listed, limit)]):
+            items = self._records.get_all(keys)
+            # By now one may be published.
+            read = (readable_event(items[key]) for key in keys if "outbox" in items.get(key, ()))
+            waiting += [event for event in read if event is not None]
+        return _in_order(waiting[:limit])
+
+    def _listed(self, shard: str, *, at_once: int) -> Iterator[Item]:
+        for page in self._records.query(
+            "#outbox = :outbox",
+            {"outbox": {"S": shard}},
+            names=["outbox"],
+            index=UNPUBLISHED,
+            at_once=at_once,
+        ):
+            yield from page
 
     def published(self, event: JobEvent) -> None:
         place, part = event_key(event)

@@ -25,7 +25,8 @@ from pydantic import TypeAdapter
 from penstock.aws.services.records import Item, Key
 from penstock.errors import PermanentError
 from penstock.model.event import JobEvent
-from penstock.model.job import Job, Progress
+from penstock.model.job import Job
+from penstock.model.progress import Progress
 from penstock.ports import Observation
 
 JOB = "job"
@@ -98,11 +99,10 @@ def job_place(tenant: str, job_id: str) -> str:
     return f"{tenant}#{job_id}"
 
 
-def key_place(job: Job) -> str:
-    """Name the place of a job's idempotency key, which is its tenant's and user's own."""
-    parts = (job.user, job.idempotency_key or "")
-    text = "".join(f"{len(part)}:{part}" for part in parts)
-    return f"{job.tenant}#key#{hashlib.sha256(text.encode()).hexdigest()}"
+def key_place(tenant: str, user: str, key: str) -> str:
+    """Name the place of an idempotency key, which is its tenant's and user's own."""
+    text = "".join(f"{len(part)}:{part}" for part in (user, key))
+    return f"{tenant}#key#{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def event_key(event: JobEvent) -> Key:
@@ -193,8 +193,12 @@ def observation_attribute(observation: Observation) -> dict[str, Any]:
 
 
 def observation_of(item: Item) -> Observation | None:
-    """Read what was last observed of a job, None if nothing was."""
-    return _observations().validate_json(item["observed"]["S"]) if "observed" in item else None
+    """Read what was last observed of a job, None if nothing was, or nothing that can be read."""
+    try:
+        return _observations().validate_json(item["observed"]["S"]) if "observed" in item else None
+    except (ValueError, KeyError, TypeError):
+        # As if it had not been looked at: it is observed anew.
+        return None
 
 
 def owner(tenant: str, user: str) -> str:

@@ -1,4 +1,4 @@
-"""Ranges of a table, each read by an invocation of a function, which a state machine starts."""
+"""Ranges, each read by an invocation of a function, which a state machine starts."""
 
 import json
 import time
@@ -8,9 +8,8 @@ from typing import Any
 from penstock.aws.services.record_failures import as_busy
 from penstock.errors import BusyError, JobCancelledError, RecoverableError
 from penstock.exports.place import Place
-from penstock.exports.range_answers import parts_of
-from penstock.model.job import Artifact
-from penstock.ports import Outputs, RangesWanted
+from penstock.exports.range_answers import range_read
+from penstock.ports import Outputs, RangeRead, RangesWanted
 
 _MAX_ANSWER_BYTES = 1 << 20
 _LOOK_SECONDS = 0.5
@@ -51,7 +50,7 @@ class MapRanges:
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
-    ) -> list[tuple[Artifact, ...]]:
+    ) -> list[RangeRead]:
         place = Place(
             outputs=self._outputs,
             tenant=wanted.tenant,
@@ -79,8 +78,8 @@ class MapRanges:
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
-    ) -> dict[int, tuple[Artifact, ...]]:
-        found: dict[int, tuple[Artifact, ...]] = {}
+    ) -> dict[int, RangeRead]:
+        found: dict[int, RangeRead] = {}
         is_running, looked_at, misses = True, time.monotonic(), 0
         while True:
             if cancelled():
@@ -91,9 +90,9 @@ class MapRanges:
                 # They are begun in about their order: a look at all of them would be dear.
                 missing = [number for number in range(count) if number not in found]
                 for number in missing[: self.at_once if is_running else count]:
-                    parts = self._answer(place, number)
-                    if parts is not None:
-                        found[number] = parts
+                    read = self._answer(place, number)
+                    if read is not None:
+                        found[number] = read
                 misses = 0
             except BusyError:
                 misses += 1
@@ -107,10 +106,10 @@ class MapRanges:
                     raise RecoverableError("A part of this export could not be read.")
             self._wait(_LOOK_SECONDS)
 
-    def _answer(self, place: Place, number: int) -> tuple[Artifact, ...] | None:
+    def _answer(self, place: Place, number: int) -> RangeRead | None:
         path = f"{place.folder}/{place.answer(number)}"
         said = self._outputs.read(place.tenant, path, max_bytes=_MAX_ANSWER_BYTES)
-        return None if said is None else parts_of(json.loads(said))
+        return None if said is None else range_read(json.loads(said))
 
     def _started(self, wanted: RangesWanted) -> str:
         asked = {
@@ -142,6 +141,6 @@ class MapRanges:
             return
 
 
-def _sizes(found: dict[int, tuple[Artifact, ...]]) -> tuple[int, int]:
-    parts = [part for one in found.values() for part in one]
-    return sum(part.rows for part in parts), sum(part.bytes for part in parts)
+def _sizes(found: dict[int, RangeRead]) -> tuple[int, int]:
+    files = [file for one in found.values() for file in one.files]
+    return sum(file.rows for file in files), sum(file.bytes for file in files)

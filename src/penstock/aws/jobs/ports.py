@@ -9,6 +9,7 @@ from penstock.aws.jobs.outputs import S3Outputs
 from penstock.aws.jobs.queue import SqsDispatch
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
+from penstock.aws.jobs.used_keys import DynamoUsedKeys
 from penstock.aws.services.clients import Clients
 from penstock.aws.services.records import Records
 from penstock.model.clock import utc_now
@@ -24,6 +25,7 @@ def job_ports(settings: JobSettings, clients: Clients) -> JobPorts:
     records = Records(clients.of("dynamodb"), settings.jobs_table)
     return JobPorts(
         store=DynamoJobStore(records),
+        used_keys=DynamoUsedKeys(records),
         events=DynamoJobEvents(records),
         upkeep=DynamoJobUpkeep(records),
         dispatch=LoggedDispatch(sqs_dispatch(settings, clients)),

@@ -1,4 +1,4 @@
-"""Reading one range of a large table, in a function that nobody waits for by itself."""
+"""Reading one range for an attempt, in a function that nobody waits for by itself."""
 
 import json
 import secrets
@@ -58,7 +58,7 @@ class RangeReading:
             tenant=job.tenant,
             folder=job.folder,
             token=order.token,
-            mark=f"-{secrets.token_hex(_MARK_BYTES)}",
+            mark=f"_{secrets.token_hex(_MARK_BYTES)}",
         )
         listed = self.outputs.read(
             job.tenant, f"{job.folder}/{place.ranges()}", max_bytes=MAX_LIST_BYTES

@@ -1,7 +1,7 @@
 """Jobs in DynamoDB."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import ceil
 
 from penstock.aws.jobs.items import (
@@ -22,6 +22,7 @@ from penstock.aws.jobs.items import (
     text_of,
     word_of,
 )
+from penstock.aws.jobs.readable import readable_job
 from penstock.aws.services.records import Item, Records, RefusedError, Write, key_of
 from penstock.errors import (
     ContendedError,
@@ -32,10 +33,10 @@ from penstock.errors import (
     UnknownJobError,
 )
 from penstock.model.event import JobEvent
-from penstock.model.job import WORKING, Job, Progress, is_job_id
+from penstock.model.job import KEY_KEPT, WORKING, Job
+from penstock.model.job_id import is_job_id
+from penstock.model.progress import Progress
 from penstock.ports import JobsWanted
-
-KEY_KEPT = timedelta(hours=24)
 
 _REPORTING = WORKING | {"CANCELLING"}
 """States in which an attempt may still say how far it is."""
@@ -51,7 +52,7 @@ class DynamoJobStore:
     idempotency key is an item, put in the transaction of its job on condition that there is none,
     or an outdated one. A report is one conditional write, of one item, and two where an attempt has
     not come as far as one before it. Lists come from indexes that lag behind by a moment; each job
-    in them is as it is now.
+    in them is as it is now, and one that can't be read is in none.
 
     A process that dies leaves the step before or the step after.
     """
@@ -86,7 +87,7 @@ class DynamoJobStore:
             except ContendedError as error:
                 if job.idempotency_key is None:
                     raise
-                before = self._before(job, self._records.get(key_place(job), KEY))
+                before = self._before(job, self._records.get(_key_place(job), KEY))
                 if before is None:
                     raise IdempotencyPendingError from error
                 return before
@@ -127,8 +128,8 @@ class DynamoJobStore:
             for start in range(0, len(page), _LISTED_AT_ONCE):
                 keys = [key_of(item) for item in page[start : start + _LISTED_AT_ONCE]]
                 items = self._records.get_all(keys)
-                jobs = (job_of(items[key]) for key in keys if key in items)
-                found += [job for job in jobs if _is_wanted(job, wanted)]
+                jobs = (readable_job(items[key]) for key in keys if key in items)
+                found += [job for job in jobs if job is not None and _is_wanted(job, wanted)]
                 if len(found) >= limit:
                     return found[:limit]
         return found
@@ -192,6 +193,10 @@ def _put(event: JobEvent) -> Write:
     return Write(operation="Put", place=place, part=part, item=attributes_of_event(event))
 
 
+def _key_place(job: Job) -> str:
+    return key_place(job.tenant, job.user, job.idempotency_key or "")
+
+
 def _claim(job: Job) -> Write:
     """Put a job's idempotency key, where there is none that counts."""
     texts = {
@@ -201,9 +206,11 @@ def _claim(job: Job) -> Write:
         "params_hash": job.params_hash,
         "created": text_of(job.created),
     }
+    if job.request_hash is not None:
+        texts["request_hash"] = job.request_hash
     return Write(
         operation="Put",
-        place=key_place(job),
+        place=_key_place(job),
         part=KEY,
         item={
             **{name: {"S": text} for name, text in texts.items()},

@@ -1,6 +1,5 @@
 """What a sweeper asks of jobs in DynamoDB."""
 
-import logging
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -12,17 +11,16 @@ from penstock.aws.jobs.items import (
     job_place,
     observation_attribute,
     observation_of,
-    readable_job_of,
     shards,
     text_of,
 )
+from penstock.aws.jobs.readable import readable_job
 from penstock.aws.services.records import Item, Records, RefusedError, Write, key_of
-from penstock.model.job import Job, is_job_id, logged_id
+from penstock.model.job import Job
+from penstock.model.job_id import is_job_id
 from penstock.ports import Observation
 
 _PAGE = 100
-
-_log = logging.getLogger("penstock.jobs")
 
 
 class DynamoJobUpkeep:
@@ -42,7 +40,7 @@ class DynamoJobUpkeep:
     def unfinished(self) -> Iterator[tuple[Job, Observation | None]]:
         for shard in shards("unfinished"):
             for item in self._found(BY_STAGE, "stage", shard):
-                job = _job(item)
+                job = readable_job(item)
                 if job is not None and not job.is_over:
                     yield job, observation_of(item)
 
@@ -65,12 +63,12 @@ class DynamoJobUpkeep:
     def outdated(self, *, now: datetime, rows_before: datetime) -> Iterator[Job]:
         for shard in shards("ended"):
             for item in self._found(BY_STAGE, "stage", shard, until=("created", "<", rows_before)):
-                job = _job(item)
+                job = readable_job(item)
                 if job is not None and job.is_over:
                     yield job
         for shard in shards("expiring"):
             for item in self._found(BY_EXPIRY, "expiring", shard, until=("expires", "<=", now)):
-                job = _job(item)
+                job = readable_job(item)
                 if job is not None and job.has_result and job.created >= rows_before:
                     yield job
 
@@ -104,11 +102,3 @@ class DynamoJobUpkeep:
             names=["place", "part"],
         ):
             self._records.delete_all([key_of(item) for item in page])
-
-
-def _job(item: Item) -> Job | None:
-    job = readable_job_of(item)
-    if job is None:
-        tenant, _, job_id = item["place"]["S"].partition("#")
-        _log.error("unreadable job", extra={"tenant": tenant, "job_id": logged_id(job_id)})
-    return job

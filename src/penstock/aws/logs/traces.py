@@ -4,7 +4,7 @@ import os
 import time
 from typing import Any
 
-from penstock.web.account import Account, Keep, shown
+from penstock.web.access_log import Keep, RequestRecord, shown
 
 _TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 _SAMPLED = "Sampled=1"
@@ -18,40 +18,40 @@ def traces(*, service: str) -> Keep:
     sampled doesn't even load the library.
     """
 
-    def keep(account: Account) -> None:
+    def keep(record: RequestRecord) -> None:
         if _SAMPLED in os.environ.get(_TRACE_VARIABLE, ""):
-            _send(account, service)
+            _send(record, service)
 
     return keep
 
 
-def _send(account: Account, service: str) -> None:
+def _send(record: RequestRecord, service: str) -> None:
     from aws_lambda_powertools import Tracer  # noqa: PLC0415 - a tenth of a second, for the few
 
     recorder: Any = Tracer(service=service, auto_patch=False).provider
     ended = time.time()
-    began = ended - account.seconds
+    began = ended - record.seconds
     request = recorder.begin_subsegment("request")
     request.start_time = began
     for name, value in {
         "service": service,
-        "tenant": account.tenant,
-        "dataset": account.dataset and shown(account.dataset),
-        "format": account.format and shown(account.format),
-        "status": account.status,
-        "outcome": account.outcome,
-        "problem": account.problem,
+        "tenant": record.tenant,
+        "dataset": record.dataset and shown(record.dataset),
+        "format": record.format and shown(record.format),
+        "status": record.status,
+        "outcome": record.outcome,
+        "problem": record.problem,
     }.items():
         if value is not None:
             request.put_annotation(name, value)
-    for name, count in {"rows": account.rows, "bytes": account.size_bytes}.items():
+    for name, count in {"rows": record.rows, "bytes": record.size_bytes}.items():
         if count is not None:
             request.put_metadata(name, count)
-    if account.first_byte_seconds is not None:
+    if record.first_byte_seconds is not None:
         recorder.begin_subsegment("first byte").start_time = began
-        recorder.end_subsegment(began + account.first_byte_seconds)
-    if account.outcome in {"failed", "aborted"}:
+        recorder.end_subsegment(began + record.first_byte_seconds)
+    if record.outcome in {"failed", "aborted"}:
         request.add_fault_flag()
-    elif account.outcome == "refused":
+    elif record.outcome == "refused":
         request.add_error_flag()
     recorder.end_subsegment(ended)

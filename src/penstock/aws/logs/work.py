@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from penstock.errors.location import code_path
 from penstock.jobs.run import Ran
-from penstock.model.job import logged_id
+from penstock.model.job_id import logged_id
 from penstock.model.message import JobMessage
-from penstock.web.account import where
 
 _MILLISECONDS = 1000
 _NO_ATTEMPTS = frozenset({"repeated", "unknown"})
@@ -62,8 +62,8 @@ def worked_facts(worked: Worked) -> dict[str, object]:
     return {name: fact for name, fact in described.items() if fact is not None}
 
 
-def work_accounts(*, service: str, namespace: str) -> Callable[[Worked], None]:
-    """Give what logs an account of work, and writes its metrics, before it returns.
+def work_log(*, service: str, namespace: str) -> Callable[[Worked], None]:
+    """Give what logs what came of work, and writes its metrics, before it returns.
 
     Metrics have no other dimension than the service, as those of requests.
     """
@@ -73,7 +73,7 @@ def work_accounts(*, service: str, namespace: str) -> Callable[[Worked], None]:
         _log.info("job worked on", extra=worked_facts(worked))
         if worked.is_unforeseen and worked.ran.fault is not None:
             job_id = logged_id(worked.message.job_id)
-            _log.error("job %s failed: %s", job_id, where(worked.ran.fault))
+            _log.error("job %s failed: %s", job_id, code_path(worked.ran.fault))
         outcome, job = worked.ran.outcome, worked.ran.job
         metrics.add_metric("Attempts", MetricUnit.Count, int(outcome not in _NO_ATTEMPTS))
         metrics.add_metric("JobsSucceeded", MetricUnit.Count, int(outcome == "succeeded"))

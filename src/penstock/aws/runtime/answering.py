@@ -17,7 +17,7 @@ from penstock.aws.runtime.function_url import (
     wire_bytes,
 )
 from penstock.errors import RuntimeApiError
-from penstock.web.account import where
+from penstock.errors.location import code_path
 
 _SPARE_SECONDS = 1.0
 """Before the deadline: time to say that the answer breaks off, rather than to be stopped in it."""
@@ -68,7 +68,7 @@ async def answer(app: ASGIApp, invocation: Invocation, api: RuntimeApi) -> None:
             _log.error("invocation failed: %s", failure[1])
         else:
             failure = _FAILED
-            _log.error("invocation failed: %s", where(error))
+            _log.error("invocation failed: %s", code_path(error))
     finally:
         await exchange.close(failure)
 

@@ -12,11 +12,8 @@ from botocore.exceptions import ClientError
 from penstock.aws.services.record_failures import as_busy, code_of
 from penstock.aws.tenants.signing_keys import SsmSigningKeys
 from penstock.errors import BusyError, SetupError
-from penstock.model.key import ApiKey, Role
+from penstock.model.key import LIVE_KEYS, ApiKey, Role
 from penstock.model.signature import SigningKey
-
-LIVE_AT_ONCE = 2
-"""Keys of one tenant and user: the old one and its successor."""
 
 BY_TENANT = "by-tenant"
 
@@ -150,7 +147,7 @@ class DynamoKeys:
         place = f"user#{key.tenant}#{key.user}"
         before = self._item(place)
         live = self._live(before)
-        if len(live) >= LIVE_AT_ONCE:
+        if len(live) >= LIVE_KEYS:
             raise SetupError(
                 f"“{key.user}” of tenant “{key.tenant}” has {len(live)} live keys already "
                 f"({', '.join(live)}): revoke one first."

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any, cast
 
@@ -11,9 +11,7 @@ from botocore.exceptions import ClientError
 
 from penstock.aws.services.record_failures import as_busy, code_of
 from penstock.errors import BusyError, UnknownReceiptError
-from penstock.model.receipt import Receipt, ReceiptState
-
-KEPT = timedelta(days=7)
+from penstock.model.receipt import RECEIPT_KEPT, Receipt, ReceiptState
 
 EXPIRES_ATTRIBUTE = "expires"
 
@@ -97,7 +95,7 @@ class DynamoReceipts:
         if "Item" not in answer:
             return None
         receipt = _receipt(answer["Item"])
-        return receipt if self._now() - receipt.started < KEPT else None
+        return receipt if self._now() - receipt.started < RECEIPT_KEPT else None
 
 
 def _place(receipt: Receipt) -> str:
@@ -113,7 +111,7 @@ def _item_of(receipt: Receipt) -> dict[str, dict[str, Any]]:
     item: dict[str, dict[str, Any]] = {
         "private": {"BOOL": receipt.private},
         "started": {"S": _text(receipt.started)},
-        EXPIRES_ATTRIBUTE: {"N": str(ceil((receipt.started + KEPT).timestamp()))},
+        EXPIRES_ATTRIBUTE: {"N": str(ceil((receipt.started + RECEIPT_KEPT).timestamp()))},
     }
     if receipt.ended is not None:
         item["ended"] = {"S": _text(receipt.ended)}

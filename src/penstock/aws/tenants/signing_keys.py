@@ -13,11 +13,8 @@ from typing import Any, Self
 from penstock.aws.services.parameters import Parameters
 from penstock.aws.services.remembered import Remembered
 from penstock.errors import BusyError, SetupError
-from penstock.model.signature import SigningKey
+from penstock.model.signature import LIVE_SIGNING_KEYS, SigningKey
 from penstock.model.tenant import is_tenant_id
-
-LIVE_AT_ONCE = 2
-"""A tenant's signing keys: the old one and its successor."""
 
 _TENANTS_REMEMBERED = 10_000
 _LABEL_CHARACTERS = 6
@@ -82,13 +79,13 @@ class SsmSigningKeys:
             raise SetupError(f"There is no tenant “{tenant}”.")
         stored = self._stored(tenant)
         made = self._made(tenant, number=stored[0].number + 1 if stored else 1)
-        for old in stored[LIVE_AT_ONCE - 1 :]:
+        for old in stored[LIVE_SIGNING_KEYS - 1 :]:
             self._parameters.delete(f"{_path(tenant)}/{old.key.id}")
         self._tenants.forget(tenant)
         return made.key
 
     def _look_up(self, tenant: str) -> tuple[SigningKey, ...]:
-        stored = self._stored(tenant)[:LIVE_AT_ONCE] or [self._made(tenant, number=1)]
+        stored = self._stored(tenant)[:LIVE_SIGNING_KEYS] or [self._made(tenant, number=1)]
         if len(stored) > 1 and self._now() - stored[0].made < self._settling:
             stored.reverse()
         return tuple(each.key for each in stored)

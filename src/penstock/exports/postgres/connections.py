@@ -1,11 +1,12 @@
 """How a tenant's database is connected to: what a connection string must say, and verified TLS."""
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, pq
 
 from penstock.errors import PermanentError
 
@@ -17,7 +18,47 @@ _TRUSTED = (
 """Where systems keep their trusted roots; libpq's own default is a file in the user's home."""
 
 _NO_FILE = "/dev/null/none"
-"""A path that no file can have: keeps libpq from looking passwords up in the user's home."""
+"""A path that no file can have: keeps libpq from looking things up in the user's home."""
+
+_SAID: Mapping[str, str] = {
+    "hostaddr": "",
+    "port": "5432",
+    "password": "",
+    "passfile": _NO_FILE,
+    "options": "",
+    "channel_binding": "prefer",
+    "requirepeer": "",
+    "require_auth": "none,password,md5,scram-sha-256,gss,sspi",  # all that needs nobody to be asked
+    "target_session_attrs": "any",
+    "load_balance_hosts": "disable",
+    "min_protocol_version": "3.0",
+    "max_protocol_version": "3.0",
+    "sslnegotiation": "postgres",
+    "sslcompression": "0",
+    "sslcert": "",
+    "sslkey": "",
+    "sslcertmode": "disable",
+    "sslrootcert": _NO_FILE,
+    "sslcrl": "",
+    "sslcrldir": "",
+    "sslsni": "1",
+    "ssl_min_protocol_version": "TLSv1.2",
+    "ssl_max_protocol_version": "",
+    "krbsrvname": "postgres",
+    "gsslib": "",
+    "gssdelegation": "0",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""What counts where a string is silent: libpq's own defaults, but for files and keepalives.
+
+It would look for each in the environment first ("Environment Variables" in its manual).
+"""
+
+_NAMES_A_SERVICE = "PGSERVICE"
+"""libpq looks it up before anything else, and nothing in a string takes its place."""
 
 
 def verified(
@@ -27,12 +68,18 @@ def verified(
 
     What isn't on this machine (a socket or a loopback address) is reached with sslmode=verify-full
     and the system's trusted roots, unless the string names others. Host, user and database are the
-    string's own: variables such as PGHOST or PGPASSWORD, and ~/.pgpass, never take their place.
-    A dead peer is noticed within about a minute.
+    string's own, and where it is silent nothing else speaks: no variable of libpq's, such as
+    PGHOSTADDR or PGPASSWORD, and no file in the user's home. A dead peer is noticed within about a
+    minute.
 
     Raises PermanentError, which repeats nothing of the string, if it can't be read, lacks one of
-    the three, names a service, or asks for less than verified TLS.
+    the three, asks for less than verified TLS, or if it or PGSERVICE names a service.
     """
+    if _NAMES_A_SERVICE in os.environ:
+        raise PermanentError(
+            f"The variable {_NAMES_A_SERVICE} is set where the service runs, and a tenant's "
+            "database is never connected to by what it names: unset it."
+        )
     try:
         given = {
             name: str(value)
@@ -48,16 +95,10 @@ def verified(
     for name in ("service", "servicefile"):
         if name in given:
             raise _unusable(f"names a {name}, and must say itself what it connects to")
-    tls = {"sslmode": "prefer"} if _is_local(given) else _verify_full(given)
+    known = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}
     return {
-        "password": "",
-        "passfile": _NO_FILE,
-        "options": "",
-        "keepalives_idle": "30",
-        "keepalives_interval": "10",
-        "keepalives_count": "3",
-        "tcp_user_timeout": "60000",
-        **tls,
+        **{name: value for name, value in _SAID.items() if name in known},
+        **_tls(given),
         **given,
         "gssencmode": "disable",
         "client_encoding": "utf8",
@@ -66,20 +107,31 @@ def verified(
     }
 
 
-def _verify_full(given: Mapping[str, str]) -> dict[str, str]:
-    if given.get("sslmode", "verify-full") != "verify-full":
+def _tls(given: Mapping[str, str]) -> dict[str, str]:
+    asked = given.get("sslmode")
+    if not _is_local(given) and asked not in (None, "verify-full"):
         raise _unusable(
-            f"asks for sslmode={given['sslmode']}: what isn't on this machine is reached with "
+            f"asks for sslmode={asked}: what isn't on this machine is reached with "
             "sslmode=verify-full alone"
         )
+    # Who names a certificate means to show it; nothing else makes libpq show one.
+    said = {"sslcertmode": "allow"} if given.get("sslcert") else {}
+    if _is_local(given) and asked not in ("verify-ca", "verify-full"):
+        return {**said, "sslmode": "prefer"}
     roots = next((path for path in _TRUSTED if Path(path).is_file()), "system")
-    return {"sslmode": "verify-full", "sslrootcert": roots}
+    return {**said, "sslmode": "verify-full", "sslrootcert": roots}
 
 
 def _is_local(given: Mapping[str, str]) -> bool:
-    # libpq connects to hostaddr where both are given, and takes several of either by commas.
-    hosts = (given.get("hostaddr") or given["host"]).split(",")
-    return all(_is_here(host.strip()) for host in hosts)
+    """Whether libpq connects to this machine alone, by the string; it is told all that it says.
+
+    It takes several hosts by commas, and an address in place of the host that has one.
+    """
+    hosts = given["host"].split(",")
+    addresses = (given.get("hostaddr") or "," * (len(hosts) - 1)).split(",")
+    return len(addresses) == len(hosts) and all(
+        _is_here(address or host) for host, address in zip(hosts, addresses, strict=True)
+    )
 
 
 def _is_here(host: str) -> bool:

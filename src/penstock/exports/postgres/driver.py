@@ -18,7 +18,11 @@ BATCH_BYTES = 1 << 20
 
 
 class ReadConnection:
-    """One connection, outside any transaction at first. Only `is_connected` after an error."""
+    """One connection, outside any transaction at first. Only `is_connected` after an error.
+
+    A statement takes several turns with the server, which a pooler may give to different sessions:
+    each is run between `begin` and `end`, whose own words are one turn each.
+    """
 
     def __init__(self, parameters: str) -> None:
         """Connect. Raises DriverError or OSError."""
@@ -28,6 +32,14 @@ class ReadConnection:
         except BaseException:
             self._database.close()
             raise
+
+    def begin(self) -> None:
+        """Have the next statement begin a transaction. Raises DriverError or OSError."""
+        self._connection.set_autocommit(False)
+
+    def end(self) -> None:
+        """Leave the transaction, in which nothing was written. Raises DriverError or OSError."""
+        self._connection.set_autocommit(True)
 
     def execute(self, statement: str) -> list[dict[str, Any]]:
         """Run a statement; give its rows, which are to be few. Raises DriverError or OSError."""
@@ -63,7 +75,9 @@ class ReadConnection:
     def is_alive(self) -> bool:
         """Whether the server answers."""
         try:
+            self.begin()
             self.execute("SELECT 1")
+            self.end()
         except (Error, OSError):
             return False
         return True

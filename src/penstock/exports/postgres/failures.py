@@ -30,7 +30,11 @@ _PERMANENT_CLASSES = {
 }
 
 _LOST = "The tenant's database was lost while it was read."
+_OTHER_SESSION = "The database's session changed in the midst of a query."
 _RECOVERABLE = {
+    # A pooler gave the next session to somebody else, or one of somebody else's to this export.
+    "42P05": _OTHER_SESSION,
+    "26000": _OTHER_SESSION,
     "57P01": _LOST,
     "57P02": _LOST,
     "57P03": _LOST,
@@ -49,10 +53,11 @@ def of_statement(error: Exception) -> JobError:
     code = getattr(error, "sqlstate", None)
     if not isinstance(code, str):
         return lost()
+    if said := _RECOVERABLE.get(code):
+        return RecoverableError(said, sqlstate=code)
     if said := _PERMANENT.get(code) or _PERMANENT_CLASSES.get(code[:2]):
         return PermanentError(said, sqlstate=code)
-    said = _RECOVERABLE.get(code, "The database could not go on with the query.")
-    return RecoverableError(said, sqlstate=code)
+    return RecoverableError("The database could not go on with the query.", sqlstate=code)
 
 
 def of_connecting(error: Exception) -> RecoverableError:

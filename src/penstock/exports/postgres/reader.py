@@ -122,7 +122,8 @@ class PostgresReader:
         """Yield the rows of a SELECT as a snapshot sees them; for Snapshot."""
         connection = self._readers.take()
         copy = streaming.Copy(
-            begin=(statements.BEGIN, statements.join(name)),
+            begin=statements.BEGUN,
+            join=statements.join(name),
             settings=self._settings,
             select=select,
             columns=columns,
@@ -139,17 +140,20 @@ class PostgresReader:
             else:
                 self._readers.drop(connection, close=stream.end())
 
-    def _cancel(self, process: int) -> None:
+    def _cancel(self, process: int) -> bool:
         # On a connection of its own: libpq's request to cancel goes unencrypted.
         try:
             with self._controls.lend() as connection:
                 connection.execute("SELECT pg_cancel_backend(%s)", [process])
         except (psycopg.Error, JobError):
-            return  # the database is out of reach, and so the read ends too
+            return False  # the database is out of reach, and so the read ends too
+        return True
 
     def _connect_control(self) -> Connection:
         try:
-            return psycopg.connect(self._parameters, autocommit=True)
+            # Behind a pooler the next transaction may be another session's, which knows no
+            # statement that was prepared in this one.
+            return psycopg.connect(self._parameters, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
             raise failures.of_connecting(error) from None  # its text names the host and the user
 

@@ -10,7 +10,10 @@ from penstock.exports.postgres.query import TableQuery
 
 _NAME = re.compile(r"[0-9A-F]{1,16}(-[0-9A-F]{1,16}){1,3}")
 
-BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_KIND = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+BEGIN = f"BEGIN {_KIND}"
+BEGUN = f"SET TRANSACTION {_KIND}"
+"""The same, as the first statement of a transaction that a driver begins by itself."""
 
 
 def settings(*, statement_seconds: float, lock_seconds: float) -> str:

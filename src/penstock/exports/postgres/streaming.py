@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ _LEAVING_SECONDS = 5.0
 class Copy:
     """What to read: the statements before it, the SELECT, and the columns that it gives."""
 
-    begin: Sequence[str]
+    begin: str
+    join: str
     settings: str
     select: str
     columns: Sequence[Column]
@@ -41,8 +43,9 @@ class Stream:
     """The batches of one COPY on one connection, which is used by its thread alone meanwhile."""
 
     def __init__(
-        self, connection: ReadConnection, copy: Copy, *, cancel: Callable[[int], None]
+        self, connection: ReadConnection, copy: Copy, *, cancel: Callable[[int], bool]
     ) -> None:
+        """`cancel` ends what a server process runs, and tells whether the server was reached."""
         self._connection = connection
         self._copy = copy
         self._cancel = cancel
@@ -50,7 +53,11 @@ class Stream:
         self._batches: queue.Queue[pa.RecordBatch | _Failed | None] = queue.Queue(AHEAD)
         self._stop = threading.Event()
         self._has_ended = threading.Event()
+        self._is_left = False
+        self._ending = threading.Lock()
         self._process: int | None = None
+        self._process_lock = threading.Lock()
+        """Held while it is cancelled, so that it isn't let go of meanwhile."""
         self._thread = threading.Thread(target=self._run, name="penstock-copy", daemon=True)
 
     def batches(self, cancelled: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
@@ -74,38 +81,63 @@ class Stream:
                     yield given
 
     def end(self) -> bool:
-        """End the query on the server and the thread; False if the thread is still in a call."""
+        """End the query on the server and the thread, within 5 s.
+
+        False if the thread is still in a call by then, since the server can't be reached: it closes
+        the connection itself once it has ended.
+        """
         if self._thread.ident is None or self._has_ended.is_set():
             return True
-        self._stop.set()
-        for _ in range(round(_LEAVING_SECONDS / _LOOK_SECONDS)):
+        # To reach the server may take longer than whoever leaves is to wait: a pooler may have no
+        # session free for so long.
+        threading.Thread(target=self._cancel_it, name="penstock-cancel", daemon=True).start()
+        self._has_ended.wait(_LEAVING_SECONDS)
+        with self._ending:
+            self._is_left = not self._has_ended.is_set()
+            return not self._is_left
+
+    def _cancel_it(self) -> None:
+        latest = time.monotonic() + _LEAVING_SECONDS
+        is_reached = True
+        while is_reached and not self._has_ended.is_set() and time.monotonic() < latest:
+            with self._process_lock:
+                # In here, so that the thread doesn't leave a query uncancelled.
+                self._stop.set()
+                if self._process is not None:
+                    is_reached = self._cancel(self._process)
             # A cancel that comes between two statements does nothing, so it is said again.
-            if self._process is not None:
-                self._cancel(self._process)
-            if self._has_ended.wait(_LOOK_SECONDS):
-                break
-        return self._has_ended.is_set()
+            self._has_ended.wait(_LOOK_SECONDS)
+
+    def _leave_process(self) -> None:
+        """Have it cancelled no more: behind a pooler it serves whoever comes next."""
+        with self._process_lock:
+            self._process = None
 
     def _run(self) -> None:
         try:
             self._begin()
             self._read()
-            self._connection.execute("ROLLBACK")
+            self._leave_process()
+            self._connection.end()
             self._put(None)
         except Exception as error:  # noqa: BLE001 - handed to the reader, whatever it is
             with suppress(JobCancelledError):
                 self._put(_Failed(self._translated(error)))
         finally:
-            self._has_ended.set()
+            self._leave_process()
+            with self._ending:
+                self._has_ended.set()
+                is_left = self._is_left
+            if is_left:
+                self._connection.close()
 
     def _begin(self) -> None:
-        begin, *others = self._copy.begin
-        self._connection.execute(begin)
-        for statement in others:
-            try:
-                self._connection.execute(statement)
-            except DriverError as error:
-                raise failures.of_snapshot(error) from error
+        self._connection.begin()
+        self._connection.execute(self._copy.begin)
+        try:
+            self._connection.execute(self._copy.join)
+        except DriverError as error:
+            raise failures.of_snapshot(error) from error
         self._process = int(self._connection.execute(self._copy.settings)[0]["process"])
 
     def _read(self) -> None:

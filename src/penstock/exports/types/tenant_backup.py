@@ -6,6 +6,6 @@ EXPORT = ExportType(
     name="tenant-backup",
     title="Every table of the database",
     source=BackupSource(),
-    size="medium",
+    size="large",
     role="admin",
 )

@@ -92,7 +92,9 @@ CREATE INDEX removed_job_by_age ON removed_job (created)
 """
 """What is still known of a removed job, for as long as its idempotency key counts."""
 
-STEPS = (_FIRST_TABLES, _REMOVED_JOBS)
+_REMOVED_REQUESTS = "ALTER TABLE removed_job ADD COLUMN request_hash TEXT"
+
+STEPS = (_FIRST_TABLES, _REMOVED_JOBS, _REMOVED_REQUESTS)
 """The changes that made the tables what they are, in order: further ones are added at the end, and
 none is ever altered, since files stand behind some of them."""
 
@@ -174,10 +176,11 @@ def remove_job(connection: sqlite3.Connection, tenant: str, job_id: str) -> None
     if job.idempotency_key is not None:
         connection.execute(
             "INSERT INTO removed_job"
-            " (tenant, user, idempotency_key, id, kind, type, params_hash, created)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id,"
+            " (tenant, user, idempotency_key, id, kind, type, params_hash, request_hash, created)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id,"
             " kind = excluded.kind, type = excluded.type, params_hash = excluded.params_hash,"
-            " created = excluded.created WHERE excluded.created > created",
+            " request_hash = excluded.request_hash, created = excluded.created"
+            " WHERE excluded.created > created",
             (
                 job.tenant,
                 job.user,
@@ -186,6 +189,7 @@ def remove_job(connection: sqlite3.Connection, tenant: str, job_id: str) -> None
                 job.kind,
                 job.type,
                 job.params_hash,
+                job.request_hash,
                 microseconds(job.created),
             ),
         )

@@ -5,6 +5,9 @@ from functools import cache
 from pathlib import Path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NAMESPACE = Path("/proc/self/ns/pid")
+"""A link that names the process ids' namespace: those of another one are other processes
+(pid_namespaces(7)). Containers of one machine share its boot, and each has a namespace."""
 _STARTED_FIELD = 19
 """Where /proc/PID/stat holds the start time, counted behind the command's name (proc(5), field 22);
 a process id alone may be another process's by now."""
@@ -12,7 +15,7 @@ a process id alone may be another process's by now."""
 
 def this_owner() -> str:
     """Name this process so that another one of this machine can tell whether it lives."""
-    return f"{_boot()}/{os.getpid()}/{_started(os.getpid())}"
+    return f"{_boot()}/{os.getpid()}/{_started(os.getpid())}/{_namespace()}"
 
 
 def this_clock() -> str:
@@ -24,12 +27,15 @@ def this_clock() -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether the process of an owner is known to have ended; one of elsewhere isn't known."""
-    boot, _, rest = owner.partition("/")
-    pid, _, started = rest.partition("/")
-    if not boot or boot != _boot() or not pid.isdecimal() or not started:
+    """Whether the process of an owner is known to have ended.
+
+    One of another machine, boot or container isn't known, nor one that an older version named,
+    which didn't tell the container.
+    """
+    boot, pid, started, namespace, *_ = (*owner.split("/"), "", "", "", "")
+    if not boot or boot != _boot() or not namespace or namespace != _namespace():
         return False
-    return _started(int(pid)) != started
+    return pid.isdecimal() and bool(started) and _started(int(pid)) != started
 
 
 @cache
@@ -37,6 +43,14 @@ def _boot() -> str:
     """Tell this boot of this machine from all others; empty where there is no telling."""
     try:
         return _BOOT.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _namespace() -> str:
+    """Tell the namespace of this process's id; empty where there is no telling."""
+    try:
+        return str(_NAMESPACE.stat().st_ino)
     except OSError:
         return ""
 

@@ -1,19 +1,23 @@
 """The adapters of jobs in a home folder."""
 
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.jobs.routed import ROUTED, buried_facts, dispatched_facts
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.dead_letters import SqliteDeadLetters
 from penstock.local.jobs.events import SqliteJobEvents
+from penstock.local.jobs.left_folders import LeftFolders
 from penstock.local.jobs.outputs import FileOutputs
 from penstock.local.jobs.queue import SqliteQueue
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
+from penstock.local.jobs.used_keys import SqliteUsedKeys
 from penstock.local.places import databases_path, jobs_path, store_path
 from penstock.model.clock import utc_now
 from penstock.model.event import JobEvent
@@ -21,6 +25,8 @@ from penstock.model.message import JobMessage
 from penstock.ports import JobPorts, Signals
 from penstock.signals.hinted_events import HintedEvents
 from penstock.signals.silent import SILENT
+
+_LOG = logging.getLogger("penstock.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,7 @@ class LocalJobs:
     ports: JobPorts
     store: SqliteJobStore
     queue: SqliteQueue
+    left_folders: LeftFolders
 
 
 class _StoredIsPublished:
@@ -40,18 +47,31 @@ class _StoredIsPublished:
 
 
 class _Waking:
-    """A queue that wakes its workers' supervisor with each message."""
+    """A queue that wakes its workers' supervisor with each message, and tells of it by the log.
 
-    def __init__(self, queue: SqliteQueue, wake: Callable[[], None]) -> None:
+    It is called by the tenant where that one has workers of its own, else by the size.
+    """
+
+    def __init__(
+        self, queue: SqliteQueue, wake: Callable[[], None], tenants_apart: frozenset[str]
+    ) -> None:
         self._queue = queue
         self._wake = wake
+        self._apart = tenants_apart
 
     def send(self, message: JobMessage, *, delay_seconds: float = 0) -> None:
         self._queue.send(message, delay_seconds=delay_seconds)
         self._wake()
+        name = message.tenant if message.tenant in self._apart else message.size
+        _tell(dispatched_facts(message, queue=name, delay_seconds=delay_seconds))
 
     def bury(self, message: JobMessage, *, reason: str) -> None:
         self._queue.bury(message, reason=reason)
+        _tell(buried_facts(message, reason=reason))
+
+
+def _tell(facts: Mapping[str, object]) -> None:
+    _LOG.info("%s %s", ROUTED, " ".join(f"{name}={value}" for name, value in facts.items()))
 
 
 @contextmanager
@@ -81,23 +101,26 @@ def local_jobs(
             now=utc_now,
             tenants_apart=tenants_apart,
         )
+        outputs = FileOutputs(store_path(home))
         yield LocalJobs(
             ports=JobPorts(
                 store=store,
+                used_keys=SqliteUsedKeys(database),
                 events=SqliteJobEvents(database),
                 upkeep=SqliteJobUpkeep(database),
-                dispatch=_Waking(queue, wake),
+                dispatch=_Waking(queue, wake, tenants_apart),
                 letters=letters,
                 publish=HintedEvents(
                     _StoredIsPublished(), signals, audiences=("watchers", "workers")
                 ),
-                outputs=FileOutputs(store_path(home)),
+                outputs=outputs,
                 databases=FileDatabases(
                     databases_path(home), demo=demo_database or (lambda _: None)
                 ),
             ),
             store=store,
             queue=queue,
+            left_folders=LeftFolders(store_path(home), database, outputs),
         )
     finally:
         database.close()

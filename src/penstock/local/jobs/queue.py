@@ -17,7 +17,7 @@ _UNREADABLE = "This is no message of a job, or one of another version of the ser
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message that its receiver holds until it is done, or not renewed in time."""
+    """A message that its receiver holds until it is done, or for as long as it was hidden."""
 
     id: int
     message: JobMessage
@@ -93,16 +93,6 @@ class SqliteQueue:
             if received is not None:
                 return received
         return None
-
-    def renew(self, received: Received, *, visible_seconds: float) -> bool:
-        """Hide a message for longer; False if it isn't the receiver's any more."""
-        now = self._clock()
-        with self._database.word() as connection:
-            changed = connection.execute(
-                "UPDATE message SET since = ?, due = ? WHERE id = ? AND lease = ?",
-                (now, now + visible_seconds, received.id, received.lease),
-            )
-            return changed.rowcount == 1
 
     def release(self, received: Received, *, delay_seconds: float = 0) -> None:
         """Give a message back, to be received after a delay; one that was lost stays hidden."""

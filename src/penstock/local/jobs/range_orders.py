@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from penstock.errors import JobCancelledError
+from penstock.errors.location import code_path
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Told
 from penstock.exports.place import Place
@@ -28,7 +29,6 @@ from penstock.local.demo.database import found_demo_database, leave_demo_databas
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.outputs import FileOutputs
 from penstock.local.places import databases_path, store_path
-from penstock.web.account import where
 
 _TOLD_SECONDS = 0.2
 """The shortest time between two words on how far a range is."""
@@ -50,12 +50,13 @@ def follow(orders: int, answers: int) -> int:
     ).start()
     try:
         with ExitStack() as stack:
-            stack.enter_context(keep_trimmed())
+            # It has no answer that waits for it, and there may be many of its kind.
+            stack.enter_context(keep_trimmed(from_bytes=0))
             _read_all(waiting.get(), waiting, stopped.is_set, partial(_say, answers), stack)
     except JobCancelledError:
         return 0
     except Exception as error:  # noqa: BLE001 - the worker learns of it by this process's end
-        sys.stderr.write(f"a range could not be read: {where(error)}\n")
+        sys.stderr.write(f"a range could not be read: {code_path(error)}\n")
         return 1
     return 0
 

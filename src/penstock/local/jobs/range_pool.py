@@ -8,15 +8,16 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import JobCancelledError, RecoverableError
 from penstock.exports.limits import ExportLimits
-from penstock.exports.range_answers import parts_of
+from penstock.exports.range_answers import range_read
+from penstock.lean import give_back
 from penstock.model.job import Artifact
-from penstock.ports import RangesWanted
+from penstock.ports import RangeRead, RangesWanted
 
 _LOOK_SECONDS = 0.1
 _ENDING_SECONDS = 5.0
@@ -44,21 +45,24 @@ class RangePool:
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
-    ) -> list[tuple[Artifact, ...]]:
+    ) -> list[RangeRead]:
         waiting = deque(enumerate(wanted.ranges))
         opening = self._opening(wanted)
-        found: dict[int, tuple[Artifact, ...]] = {}
+        found: dict[int, RangeRead] = {}
         reached: dict[int, tuple[int, int]] = {}
         processes: list[_Process] = []
         with ExitStack() as stack:
             selector = stack.enter_context(selectors.DefaultSelector())
             stack.callback(_end, processes)
+            stack.enter_context(_unless_cancelled(cancelled))
             for _ in range(min(self.at_once, len(waiting))):
                 process = _Process()
                 processes.append(process)
                 selector.register(process.answers, selectors.EVENT_READ, process)
                 process.say(opening)
                 process.give(*waiting.popleft())
+            # It waits while they read: there is room for one of them in what it held.
+            give_back()
             while len(found) < len(wanted.ranges):
                 if cancelled():
                     raise JobCancelledError
@@ -68,9 +72,9 @@ class RangePool:
                         if "rows" in said:
                             reached[process.number] = said["rows"], said["bytes"]
                             continue
-                        parts = parts_of(said)
-                        found[process.number] = parts
-                        reached[process.number] = _sizes(parts)
+                        read = range_read(said)
+                        found[process.number] = read
+                        reached[process.number] = _sizes(read.files)
                         if waiting:
                             process.give(*waiting.popleft())
                     if reached:
@@ -148,6 +152,17 @@ class _Process:
             raise _lost() from error
 
 
+@contextmanager
+def _unless_cancelled(cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Tell what ended processes first: one that was lost may have been, as all of them are."""
+    try:
+        yield
+    except RecoverableError as error:
+        if cancelled():
+            raise JobCancelledError from error
+        raise
+
+
 def _end(processes: Sequence[_Process]) -> None:
     for process in processes:
         process.stop()
@@ -156,8 +171,8 @@ def _end(processes: Sequence[_Process]) -> None:
         process.await_end(latest)
 
 
-def _sizes(parts: Sequence[Artifact]) -> tuple[int, int]:
-    return sum(part.rows for part in parts), sum(part.bytes for part in parts)
+def _sizes(files: Sequence[Artifact]) -> tuple[int, int]:
+    return sum(file.rows for file in files), sum(file.bytes for file in files)
 
 
 def _lost() -> RecoverableError:

@@ -1,13 +1,19 @@
 """A process that reads ranges of a table for a worker, by `python -m`; see range_pool.py."""
 
 import os
+import signal
 import sys
 
 from penstock.lean import leave_out_unused, stop_leaving_out_numpy
 
 
 def main() -> int:
-    """Read what standard input asks for until it asks for an end, or ends itself."""
+    """Read what standard input asks for until it asks for an end, or ends itself.
+
+    Signals to end are its worker's, which then says so: who dies before that is missed.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     # What is printed by mistake must not stand among the answers.
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -19,11 +19,11 @@ from penstock.local.jobs.database import (
     microseconds,
     replace_job,
 )
+from penstock.local.jobs.readable import Readable
 from penstock.model.event import JobEvent
-from penstock.model.job import TERMINAL, WAITING, Job, Progress
+from penstock.model.job import KEY_KEPT, TERMINAL, WAITING, Job
+from penstock.model.progress import Progress
 from penstock.ports import JobsWanted
-
-KEY_KEPT = timedelta(hours=24)
 
 _LEFT = timedelta(days=7) // timedelta(microseconds=1)
 
@@ -33,10 +33,13 @@ class SqliteJobStore:
 
     So what holds for one process holds for all of them, and a process that dies leaves the change
     before. An idempotency key is never pending: who uses it at the same moment waits its turn.
+
+    A row that can't be read is in no list.
     """
 
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
+        self._readable = Readable()
 
     def add(self, job: Job, event: JobEvent) -> Job:
         with self._database.step() as connection:
@@ -64,10 +67,20 @@ class SqliteJobStore:
         Each comes with the number of its last change; the last number given is where to go on. A
         job that changed twice is given once, and one that was removed isn't.
         """
-        found = self._database.reads.rows(
-            "SELECT change, body FROM job WHERE change > ? ORDER BY change LIMIT ?", (change, limit)
-        )
-        return [(number, job_json().validate_json(body)) for number, body in found]
+        changed: list[tuple[int, Job]] = []
+        while True:
+            wanted = limit - len(changed)
+            found = self._database.reads.rows(
+                "SELECT change, tenant, id, body FROM job WHERE change > ? ORDER BY change LIMIT ?",
+                (change, wanted),
+            )
+            for number, tenant, job_id, body in found:
+                change = number
+                job = self._readable.job(body, tenant=tenant, job_id=job_id)
+                if job is not None:
+                    changed.append((number, job))
+            if len(found) < wanted or len(changed) >= limit:
+                return changed
 
     def list(
         self, tenant: str, wanted: JobsWanted, *, limit: int, before: str | None = None
@@ -86,11 +99,24 @@ class SqliteJobStore:
         if before is not None:
             conditions.append("id < ?")
             values.append(before)
-        found = self._database.reads.rows(
-            f"SELECT body FROM job WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?",
-            (*values, limit),
-        )
-        return [job_json().validate_json(body) for (body,) in found]
+        jobs: list[Job] = []
+        while True:
+            page = self._database.reads.rows(
+                f"SELECT id, body FROM job WHERE {' AND '.join(conditions)}"
+                " ORDER BY id DESC LIMIT ?",
+                (*values, limit - len(jobs)),
+            )
+            is_last = len(page) < limit - len(jobs)
+            for job_id, body in page:
+                job = self._readable.job(body, tenant=tenant, job_id=job_id)
+                if job is not None:
+                    jobs.append(job)
+            if is_last or len(jobs) >= limit:
+                return jobs
+            if before is None:
+                conditions.append("id < ?")
+                values.append("")
+            values[-1] = before = page[-1][0]
 
     def advance(
         self, job: Job, *, was_version: int, fencing_token: int, event: JobEvent | None = None

@@ -1,6 +1,5 @@
 """What a sweeper asks of jobs in SQLite."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +8,12 @@ from itertools import chain
 
 from pydantic import TypeAdapter, ValidationError
 
-from penstock.local.jobs.database import JobDatabase, job_json, microseconds, remove_job
-from penstock.model.job import Job, logged_id
+from penstock.local.jobs.database import JobDatabase, microseconds, remove_job
+from penstock.local.jobs.readable import Readable
+from penstock.model.job import Job
 from penstock.ports import Observation
 
 _PAGE_ROWS = 100
-
-_LOG = logging.getLogger("penstock.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,7 @@ class SqliteJobUpkeep:
 
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
-        self._told: set[str] = set()
+        self._readable = Readable()
 
     def unfinished(self) -> Iterator[tuple[Job, Observation | None]]:
         for row in self._pages("NOT is_over", (), by=("tenant", "id")):
@@ -74,17 +72,7 @@ class SqliteJobUpkeep:
             remove_job(connection, tenant, job_id)
 
     def _job(self, row: _Row) -> Job | None:
-        try:
-            return job_json().validate_json(row.body)
-        except ValidationError:
-            if row.job_id not in self._told:
-                self._told.add(row.job_id)
-                _LOG.error(
-                    "job tenant=%s id=%s can't be read and is passed over",
-                    row.tenant,
-                    logged_id(row.job_id),
-                )
-            return None
+        return self._readable.job(row.body, tenant=row.tenant, job_id=row.job_id)
 
     def _pages(self, where: str, values: Sequence[object], *, by: Sequence[str]) -> Iterator[_Row]:
         """Yield rows in the order of the columns `by`, which no two of them share."""

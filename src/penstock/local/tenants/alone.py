@@ -1,10 +1,15 @@
 """The only tenant there is, for a folder that is served without any list of tenants."""
 
+import ipaddress
+
 from penstock.errors import UnknownHostError
-from penstock.model.tenant import Tenant
+from penstock.model.tenant import Caps, Tenant
 
 LOCAL_TENANT = "local"
 """The id of the tenant that a served folder or file belongs to."""
+
+OWN_MACHINE = Caps(anonymous_exports=True, anonymous_jobs=100, anonymous_jobs_per_address=100)
+"""What such a tenant allows while only this machine can ask: its visitors all have one address."""
 
 
 class OneTenant:
@@ -20,3 +25,13 @@ class OneTenant:
 
     def all(self) -> list[Tenant]:
         return [self._tenant]
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether what listens on this address can be reached from this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -9,11 +9,8 @@ from typing import Any
 
 from penstock.errors import SetupError
 from penstock.local.database import Database
-from penstock.model.key import ApiKey
-from penstock.model.signature import SigningKey
-
-LIVE_AT_ONCE = 2
-"""Keys of one tenant and user, and signing keys of one tenant: the old one and its successor."""
+from penstock.model.key import LIVE_KEYS, ApiKey
+from penstock.model.signature import LIVE_SIGNING_KEYS, SigningKey
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS api_key (
@@ -62,7 +59,7 @@ class SqliteKeys:
             )
             now = self._now()
             live = [other.prefix for other in map(_api_key, stored) if other.is_live(now)]
-            if len(live) >= LIVE_AT_ONCE:
+            if len(live) >= LIVE_KEYS:
                 raise SetupError(
                     f"“{key.user}” of tenant “{key.tenant}” has {len(live)} live keys already "
                     f"({', '.join(live)}): revoke one first."
@@ -102,13 +99,13 @@ class SqliteKeys:
             return _api_key(row)
 
     def signing_keys(self, tenant: str) -> tuple[SigningKey, ...]:
-        stored = self._database.rows(_NEWEST_SIGNING_KEYS, (tenant, LIVE_AT_ONCE))
+        stored = self._database.rows(_NEWEST_SIGNING_KEYS, (tenant, LIVE_SIGNING_KEYS))
         if not stored:
             with self._database.writing() as connection:
                 # Another process may have made the first one meanwhile: all must get the same.
                 if not connection.execute(_NEWEST_SIGNING_KEYS, (tenant, 1)).fetchall():
                     _add_signing_key(connection, tenant)
-            stored = self._database.rows(_NEWEST_SIGNING_KEYS, (tenant, LIVE_AT_ONCE))
+            stored = self._database.rows(_NEWEST_SIGNING_KEYS, (tenant, LIVE_SIGNING_KEYS))
         return tuple(SigningKey(id=key_id, secret=secret) for key_id, secret in stored)
 
     def rotate_signing_key(self, tenant: str) -> SigningKey:
@@ -118,7 +115,7 @@ class SqliteKeys:
             connection.execute(
                 "DELETE FROM signing_key WHERE tenant = ? AND place NOT IN"
                 " (SELECT place FROM signing_key WHERE tenant = ? ORDER BY place DESC LIMIT ?)",
-                (tenant, tenant, LIVE_AT_ONCE),
+                (tenant, tenant, LIVE_SIGNING_KEYS),
             )
         return key
 

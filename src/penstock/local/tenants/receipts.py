@@ -9,9 +9,7 @@ from pydantic import TypeAdapter
 
 from penstock.errors import UnknownReceiptError
 from penstock.local.database import Database
-from penstock.model.receipt import Receipt
-
-KEPT = timedelta(days=7)
+from penstock.model.receipt import RECEIPT_KEPT, Receipt
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS receipt (
@@ -90,7 +88,7 @@ class SqliteReceipts:
         self._database.close()
 
     def _oldest(self) -> int:
-        return _microseconds(self._now() - KEPT)
+        return _microseconds(self._now() - RECEIPT_KEPT)
 
 
 def _microseconds(when: datetime) -> int:

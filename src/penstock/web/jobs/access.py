@@ -7,7 +7,8 @@ from penstock.exports import all_types, named
 from penstock.exports.check import Asking, Checked, check
 from penstock.exports.declaration import ExportType
 from penstock.model.dataset import Dataset
-from penstock.model.job import ANONYMOUS, Job, is_job_id
+from penstock.model.job import ANONYMOUS, Job
+from penstock.model.job_id import is_job_id
 from penstock.model.key import Role
 from penstock.reading.exported import EXPORTS
 from penstock.web.asked import Asked, open_dataset
@@ -59,21 +60,33 @@ def fitting_types(asker: Asker) -> list[ExportType]:
 
 
 def opener(resources: Resources, asker: Asker) -> Callable[[str, str | None], Dataset]:
-    """Give what opens datasets, and results of exports, for this asker and nobody else."""
+    """Give what opens datasets, and results of exports, for this asker and nobody else.
+
+    A result is open to whoever is given signed URLs of it: also to a visitor who knows its job.
+    """
 
     def opened(name: str, version: str | None) -> Dataset:
         folder, slash, job_id = name.rpartition("/")
+        is_result = bool(slash) and folder == EXPORTS
         asked = Asked(
             asker=asker,
             name=name,
             extension="",
             query_string=b"",
             headers={},
-            job_id=job_id if slash and folder == EXPORTS else None,
+            job_id=job_id if is_result else None,
         )
-        return open_dataset(resources, asked, version=version)
+        signed = is_result and _is_visible(resources.jobs, asker, job_id)
+        return open_dataset(resources, asked, version=version, signed=signed)
 
     return opened
+
+
+def _is_visible(api: JobsApi | None, asker: Asker, job_id: str) -> bool:
+    try:
+        return api is not None and visible_job(api, asker, job_id).has_result
+    except UnknownJobError:
+        return False
 
 
 def _may_have(asker: Asker, wanted: ExportType) -> bool:

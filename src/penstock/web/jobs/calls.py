@@ -1,12 +1,19 @@
 """Calls: what each path of the API of jobs does, as an answer."""
 
 from penstock import formats
-from penstock.errors import KeyNeededError
+from penstock.errors import (
+    BusyError,
+    IdempotencyMismatchError,
+    KeyNeededError,
+    PenstockError,
+    RemovedJobError,
+)
+from penstock.exports.check import Checked
 from penstock.jobs.cancel import cancel as cancel_job
 from penstock.jobs.cancel import discard as discard_job
-from penstock.jobs.submit import Submission, submit
-from penstock.model.job import ANONYMOUS, Job
-from penstock.ports import JobsWanted
+from penstock.jobs.submit import Submission, stored_key, submit
+from penstock.model.job import ANONYMOUS, Job, hash_of
+from penstock.ports import JobsWanted, UsedKey
 from penstock.web.answers import Answer
 from penstock.web.identity import Asker
 from penstock.web.jobs import answers
@@ -31,20 +38,37 @@ def begin_export(
 ) -> Answer:
     """Answer `POST /v1/exports`: the job is stored, and comes to an end whatever fails then.
 
-    Raises what checking raises, IdempotencyMismatchError, IdempotencyPendingError,
+    A request that its idempotency key came with before is answered as it was then, also where what
+    it asked for is gone by now, or open to this asker no more.
+
+    Raises what checking raises, IdempotencyMismatchError, IdempotencyPendingError, RemovedJobError,
     TooManyAtOnceError and ResponseTooLargeError for visitors, and BusyError.
     """
-    checked = checked_export(resources, asker, wanted)
+    user = ANONYMOUS if asker.key is None else asker.key.user
+    visitor = visitor_of(resources, asker) if asker.key is None else None
+    request_hash = hash_of(wanted.model_dump())
+    key = stored_key(idempotency_key, user=user, visitor=visitor)
+    before = (
+        None
+        if key is None
+        else api.ports.used_keys.used(asker.tenant.id, user, key, now=resources.now())
+    )
+    if before is not None and before.request_hash == request_hash:
+        if before.job is None:
+            raise RemovedJobError(before.job_id)
+        return answers.accepted(before.job)
+    checked = _checked(resources, asker, wanted, before)
     asked = Submission(
         tenant=asker.tenant.id,
-        user=ANONYMOUS if asker.key is None else asker.key.user,
+        user=user,
         kind="export",
         type=checked.type.name,
         params=checked.params,
         size=checked.size,
         dataset_version=checked.dataset_version,
         idempotency_key=idempotency_key,
-        visitor=visitor_of(resources, asker) if asker.key is None else None,
+        request_hash=request_hash,
+        visitor=visitor,
     )
 
     def begin(submission: Submission) -> Job:
@@ -137,6 +161,21 @@ def discard(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> An
     """
     discard_job(api.ports, visible_job(api, asker, job_id), now=resources.now())
     return Answer(status=204, headers={"cache-control": "no-store"})
+
+
+def _checked(
+    resources: Resources, asker: Asker, wanted: WantedExport, before: UsedKey | None
+) -> Checked:
+    """Check a request whose key came with another spelling before, or with another request."""
+    try:
+        return checked_export(resources, asker, wanted)
+    except BusyError:
+        raise
+    except PenstockError as error:
+        if before is None or before.request_hash is None:
+            raise
+        # Whatever it asks for, it isn't the request that its key came with.
+        raise IdempotencyMismatchError from error
 
 
 def _page(wanted: ListedJobs, before: str | None) -> str:

@@ -1,25 +1,29 @@
 """The API of jobs as OpenAPI: its paths, and the types of exports with their parameters."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from penstock import formats
 from penstock.exports.declaration import ExportType
 from penstock.model.event import EventName
 from penstock.model.job import STATES, JobKind
 from penstock.web.jobs.requests import MOST_JOBS, USUAL_JOBS
-from penstock.web.openapi.document import Further
+from penstock.web.openapi.additions import Additions
 from penstock.web.openapi.kinds import Schema
 from penstock.web.openapi.responses import json_response, problem_response, problems, reference
-
-Path = dict[str, Any]
+from penstock.web.openapi.schemas import (
+    COUNT,
+    MOMENT,
+    TEXT,
+    Path,
+    in_path,
+    object_of,
+    schema_reference,
+)
 
 TAG = "jobs"
 
 _JOB_ID: Schema = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
-_TEXT: Schema = {"type": "string"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_MOMENT: Schema = {"type": "string", "format": "date-time"}
 _MAYBE_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
 _SEQ: Schema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _ALWAYS = (400, 401, 414, 429, 500, 503)
@@ -28,9 +32,9 @@ _STATUSES = (405, 409, 415, 422, 507)
 """Statuses of problems that no download comes to."""
 
 
-def further(types: Sequence[ExportType]) -> Further:
+def job_additions(types: Sequence[ExportType]) -> Additions:
     """Describe what there is besides datasets: jobs, and these types of exports."""
-    return Further(
+    return Additions(
         tags=({"name": TAG, "description": "What is too large or too slow for one response."},),
         paths=_paths(types),
         schemas=_schemas() | _export_schemas(types),
@@ -39,19 +43,19 @@ def further(types: Sequence[ExportType]) -> Further:
 
 
 def _paths(types: Sequence[ExportType]) -> dict[str, Path]:
-    job = {"$ref": "#/components/schemas/job"}
-    one = {"parameters": [_in_path("id", _JOB_ID)]}
+    job = schema_reference("job")
+    one = {"parameters": [in_path("id", _JOB_ID)]}
     return {
         "/v1/exports": {"post": _begin(types)},
         "/v1/exports/types": _get(
             "list_export_types",
             "The types of exports that this asker may have, with their parameters.",
-            {"200": json_response("The types.", _ref("export-types"))},
+            {"200": json_response("The types.", schema_reference("export-types"))},
         ),
         "/v1/jobs": _get(
             "list_jobs",
             "Your jobs, the newest first; all of the tenant's for an admin.",
-            {"200": json_response("The jobs; the next page is in Link.", _ref("jobs"))},
+            {"200": json_response("The jobs; the next page is in Link.", schema_reference("jobs"))},
             parameters=[
                 _in_query("kind", {"type": "string", "enum": list(get_args(JobKind))}),
                 _in_query("state", {"type": "string", "enum": list(STATES)}),
@@ -89,7 +93,11 @@ def _paths(types: Sequence[ExportType]) -> dict[str, Path]:
         | _get(
             "list_job_events",
             "What happened to a job, for a client that was away.",
-            {"200": json_response("The events above `after_seq`, in order.", _ref("events"))},
+            {
+                "200": json_response(
+                    "The events above `after_seq`, in order.", schema_reference("events")
+                )
+            },
             404,
             parameters=[_in_query("after_seq", _SEQ)],
         ),
@@ -97,7 +105,7 @@ def _paths(types: Sequence[ExportType]) -> dict[str, Path]:
         | _get(
             "get_job_result",
             "Signed URLs of a job's result, open for 15 minutes at most.",
-            {"200": json_response("The URLs.", _ref("result"))},
+            {"200": json_response("The URLs.", schema_reference("result"))},
             404,
             409,
             410,
@@ -116,9 +124,9 @@ def _paths(types: Sequence[ExportType]) -> dict[str, Path]:
         "/v1/events/tickets": {
             "post": _call(
                 "make_ticket",
-                "A ticket that opens one WebSocket at `url`, with `?ticket=`; `after={id}:{seq}` "
-                "there tells what was missed of a job.",
-                {"201": json_response("The ticket.", _ref("ticket"))},
+                "A ticket that opens one WebSocket at `url`, with `?ticket=`; the message "
+                '`{"after": {id: seq}}` there asks for what was missed of jobs.',
+                {"201": json_response("The ticket.", schema_reference("ticket"))},
             )
             | _NEEDS_KEY
         },
@@ -126,8 +134,8 @@ def _paths(types: Sequence[ExportType]) -> dict[str, Path]:
 
 
 def _begin(types: Sequence[ExportType]) -> Path:
-    bodies = [_ref(f"export.{each.name}") for each in types]
-    taken = json_response("It was taken, and will come to an end.", _ref("accepted"))
+    bodies = [schema_reference(f"export.{each.name}") for each in types]
+    taken = json_response("It was taken, and will come to an end.", schema_reference("accepted"))
     key = {
         "name": "Idempotency-Key",
         "in": "header",
@@ -149,29 +157,29 @@ def _begin(types: Sequence[ExportType]) -> Path:
 
 
 def _schemas() -> dict[str, Schema]:
-    progress = _object(
+    progress = object_of(
         seq=_SEQ,
-        done=_COUNT,
+        done=COUNT,
         total={"type": ["integer", "null"]},
-        high_water=_COUNT | {"description": "The most that was ever done: for a bar."},
-        rejected=_COUNT,
-        bytes=_COUNT,
-        phase=_TEXT,
+        high_water=COUNT | {"description": "The most that was ever done: for a bar."},
+        rejected=COUNT,
+        bytes=COUNT,
+        phase=TEXT,
     )
-    fault = _object(code=_TEXT, kind=_TEXT, message=_TEXT, retryable={"type": "boolean"}) | {
+    fault = object_of(code=TEXT, kind=TEXT, message=TEXT, retryable={"type": "boolean"}) | {
         "type": ["object", "null"]
     }
-    job = _object(
+    job = object_of(
         id=_JOB_ID,
         kind={"type": "string", "enum": list(get_args(JobKind))},
-        type=_TEXT,
-        user=_TEXT,
+        type=TEXT,
+        user=TEXT,
         params={"type": "object"},
-        formats={"type": "array", "items": _TEXT},
+        formats={"type": "array", "items": TEXT},
         state={"type": "string", "enum": list(STATES)},
         stalled={"type": "boolean"},
-        attempt=_COUNT,
-        created=_MOMENT,
+        attempt=COUNT,
+        created=MOMENT,
         started=_MAYBE_MOMENT,
         ended=_MAYBE_MOMENT,
         expires_at=_MAYBE_MOMENT,
@@ -181,52 +189,54 @@ def _schemas() -> dict[str, Schema]:
         error=fault,
         artifacts={
             "type": "array",
-            "items": _object(part=_TEXT, rows=_COUNT, bytes=_COUNT, sha256=_TEXT),
+            "items": object_of(part=TEXT, rows=COUNT, bytes=COUNT, sha256=TEXT),
         },
-        links={"type": "object", "additionalProperties": _TEXT},
+        links={"type": "object", "additionalProperties": TEXT},
     )
-    event = _object(
+    event = object_of(
         event={"type": "string", "enum": list(get_args(EventName))},
         job_id=_JOB_ID,
-        at=_MOMENT,
+        at=MOMENT,
         state={"type": "string", "enum": list(STATES)},
-        attempt=_COUNT,
+        attempt=COUNT,
         error=fault,
         **progress["properties"],
     )
-    file = _object(url=_TEXT, rows=_COUNT, bytes=_COUNT, sha256=_TEXT)
+    file = object_of(url=TEXT, rows=COUNT, bytes=COUNT, sha256=TEXT)
     return {
         "job": job,
-        "jobs": _object(jobs={"type": "array", "items": _ref("job")}),
+        "jobs": object_of(jobs={"type": "array", "items": schema_reference("job")}),
         "event": event,
-        "events": _object(id=_JOB_ID, events={"type": "array", "items": _ref("event")}),
-        "accepted": _object(
-            id=_JOB_ID,
-            kind=_TEXT,
-            type=_TEXT,
-            state=_TEXT,
-            created=_MOMENT,
-            links={"type": "object", "additionalProperties": _TEXT},
+        "events": object_of(
+            id=_JOB_ID, events={"type": "array", "items": schema_reference("event")}
         ),
-        "result": _object(
+        "accepted": object_of(
             id=_JOB_ID,
-            dataset=_TEXT,
-            rows=_COUNT,
-            bytes=_COUNT,
-            urls_end=_COUNT | {"description": "Seconds since 1970."},
+            kind=TEXT,
+            type=TEXT,
+            state=TEXT,
+            created=MOMENT,
+            links={"type": "object", "additionalProperties": TEXT},
+        ),
+        "result": object_of(
+            id=_JOB_ID,
+            dataset=TEXT,
+            rows=COUNT,
+            bytes=COUNT,
+            urls_end=COUNT | {"description": "Seconds since 1970."},
             kept_until=_MAYBE_MOMENT,
-            downloads={"type": "object", "additionalProperties": _TEXT},
+            downloads={"type": "object", "additionalProperties": TEXT},
             files={"type": "object", "additionalProperties": file},
-            schema=_TEXT,
+            schema=TEXT,
         ),
-        "export-types": _object(
+        "export-types": object_of(
             types={
                 "type": "array",
-                "items": _object(type=_TEXT, title=_TEXT, size=_TEXT, params={"type": "object"}),
+                "items": object_of(type=TEXT, title=TEXT, size=TEXT, params={"type": "object"}),
             },
-            formats={"type": "array", "items": _TEXT},
+            formats={"type": "array", "items": TEXT},
         ),
-        "ticket": _object(ticket=_TEXT, expires_in=_COUNT, url=_TEXT),
+        "ticket": object_of(ticket=TEXT, expires_in=COUNT, url=TEXT),
     }
 
 
@@ -276,18 +286,6 @@ def _get(
 ) -> Path:
     called = _call(operation_id, summary, answers, *statuses)
     return {"get": called | ({"parameters": parameters} if parameters else {})}
-
-
-def _ref(schema: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _object(**properties: Schema) -> Schema:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _in_path(name: str, schema: Schema) -> Path:
-    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _in_query(name: str, schema: Schema, description: str = "") -> Path:

@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from penstock.errors import BusyError
+from penstock.errors.location import code_path
 from penstock.model.event import JobEvent, event_of
 from penstock.model.job import Job
 from penstock.ports import Feed, Hint, JobEvents, JobUpkeep, Listener, Signals
 from penstock.signals.silent import SILENT
-from penstock.web.account import where
 from penstock.web.jobs.listening import may_hear_of
 from penstock.web.jobs.mailbox import Mailbox
 from penstock.web.jobs.requests import BEFORE_ALL
@@ -59,12 +59,16 @@ class News:
         for job, _ in upkeep.unfinished():
             self._told[job.tenant, job.id] = job.progress.seq
 
-    def look(self, members: Sequence[Member]) -> tuple[list[tuple[Job, list[JobEvent]]], bool]:
-        """Give what is to be told of jobs that changed, for these members, and whether it is all.
+    def look(
+        self, members_now: Callable[[], frozenset[Member]]
+    ) -> tuple[list[tuple[Job, list[JobEvent]]], bool]:
+        """Give what is to be told of jobs that changed, for the members, and whether it is all.
 
         Of a look that fails midway, nothing counts as told.
         """
         changes = self._feed.changes_after(self._change, limit=_CHANGES_AT_ONCE)
+        # Not before: what was stored since somebody joined may be among the changes.
+        members = members_now()
         found: list[tuple[Job, list[JobEvent]]] = []
         told: dict[tuple[str, str], int] = {}
         for _, job in changes:
@@ -118,7 +122,7 @@ class Hub:
         self._upkeep = upkeep
         self._signals = signals
         self._look_seconds = look_seconds
-        self._members: set[Member] = set()
+        self._members: frozenset[Member] = frozenset()
         self._woken = asyncio.Event()
         self._joining = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
@@ -132,12 +136,12 @@ class Hub:
                 await asyncio.to_thread(news.begin, self._upkeep)
                 self._running = asyncio.create_task(self._run(news))
             member = Member(listener)
-            self._members.add(member)
+            self._members |= {member}
         return member
 
     def leave(self, member: Member) -> None:
         """Listen no more; with the last one, the look-out ends."""
-        self._members.discard(member)
+        self._members -= {member}
         if not self._members and self._running is not None:
             self._running.cancel()
             self._running = None
@@ -169,7 +173,7 @@ class Hub:
             self._woken.clear()
             rest = _REST_SECONDS
             try:
-                found, is_all = await asyncio.to_thread(news.look, list(self._members))
+                found, is_all = await asyncio.to_thread(news.look, lambda: self._members)
                 for job, events in found:
                     self._tell(job, events)
                 if not is_all:
@@ -177,7 +181,7 @@ class Hub:
             except BusyError:
                 rest = _BUSY_SECONDS
             except Exception as error:  # noqa: BLE001 - logged; clients come back and replay
-                _log.error("the look-out for jobs failed: %s", where(error))
+                _log.error("the look-out for jobs failed: %s", code_path(error))
                 for member in self._members:
                     member.mailbox.lose()
                 return

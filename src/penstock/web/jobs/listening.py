@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from penstock.errors import UnknownJobError
 from penstock.model.event import JobEvent, event_of
-from penstock.model.job import ANONYMOUS, Job, is_job_id
+from penstock.model.job import ANONYMOUS, Job
+from penstock.model.job_id import is_job_id
 from penstock.ports import JobEvents, JobStore, Listener
 
 MOST_REPLAYED = 50

@@ -7,8 +7,9 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from penstock.errors import PenstockError, UnknownPathError, UriTooLongError
+from penstock.errors.location import code_path
 from penstock.model.tenant import Tenant
-from penstock.web.account import Account, where
+from penstock.web.access_log import RequestRecord
 from penstock.web.edge import believed
 from penstock.web.identity import Asker, host_of
 from penstock.web.jobs.api import SOCKETS_URL
@@ -33,40 +34,40 @@ class SocketFront:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one socket."""
-        account = Account(method="WEBSOCKET", path=scope["path"])
+        record = RequestRecord(method="WEBSOCKET", path=scope["path"])
 
         async def sending(message: Message) -> None:
             await send(message)
             if message["type"] == "websocket.accept":
-                account.status = _OPEN
-                account.is_whole = True
+                record.status = _OPEN
+                record.is_whole = True
 
         seen = believed(scope, trusted=self._resources.trusted_edge)
         try:
-            seen["penstock.tenant"] = await self._tenant(seen, account)
+            seen["penstock.tenant"] = await self._tenant(seen, record)
             await self._sockets(WebSocket(seen, receive, sending))
         except WebSocketDisconnect:
             # It left before it was open.
-            account.problem = account.problem or "left"
+            record.problem = record.problem or "left"
         except asyncio.CancelledError:
-            account.problem = account.problem or "stopped"
+            record.problem = record.problem or "stopped"
             raise
         except PenstockError as error:
-            await self._refuse(error, seen, account, send)
+            await self._refuse(error, seen, record, send)
         except Exception as error:  # noqa: BLE001 - the outermost layer: logged, and answered
-            _log.error("socket failed: %s", where(error))
-            await self._refuse(None, seen, account, send)
+            _log.error("socket failed: %s", code_path(error))
+            await self._refuse(None, seen, record, send)
         finally:
-            account.close()
-            self._resources.keep(account)
+            record.close()
+            self._resources.keep(record)
 
-    async def _tenant(self, scope: Scope, account: Account) -> Tenant:
+    async def _tenant(self, scope: Scope, record: RequestRecord) -> Tenant:
         size = len(scope["raw_path"]) + len(scope["query_string"])
         if size > self._resources.url_bytes:
             raise UriTooLongError(limit=self._resources.url_bytes)
         host = host_of(scope["headers"], target_host=None)
         tenant = await asyncio.to_thread(self._resources.ports.tenants.by_host, host)
-        account.tenant = tenant.id
+        record.tenant = tenant.id
         client = scope.get("client")
         asker = Asker(tenant=tenant, key=None, address=client[0] if client else "")
         _, refusal = self._throttle.count(asker)
@@ -77,15 +78,15 @@ class SocketFront:
         return tenant
 
     async def _refuse(
-        self, error: PenstockError | None, scope: Scope, account: Account, send: Send
+        self, error: PenstockError | None, scope: Scope, record: RequestRecord, send: Send
     ) -> None:
-        account.problem = "internal" if error is None else error.code
-        if account.status == _OPEN:
+        record.problem = "internal" if error is None else error.code
+        if record.status == _OPEN:
             await send({"type": "websocket.close", "code": 1011})
             return
         answer = problem_answer(error, path=scope["path"])
-        account.status = answer.status
-        account.is_whole = True
+        record.status = answer.status
+        record.is_whole = True
         if _DENIAL not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": 1008})
             return

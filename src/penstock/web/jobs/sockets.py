@@ -3,11 +3,13 @@
 import asyncio
 import json
 import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from typing import TypeAlias
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from penstock.errors import BadTicketError, KeyNeededError, TooManyAtOnceError
+from penstock.errors import BadTicketError, BusyError, KeyNeededError, TooManyAtOnceError
 from penstock.model.event import JobEvent
 from penstock.model.tenant import Tenant
 from penstock.ports import Feed, Listener
@@ -16,7 +18,7 @@ from penstock.web.identity import Asker
 from penstock.web.jobs import answers
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.hub import Hub, Member
-from penstock.web.jobs.listening import digest_of, missed
+from penstock.web.jobs.listening import after_in, digest_of, missed
 from penstock.web.jobs.requests import BEFORE_ALL, socket_parameters
 
 TICKET_SECONDS = 30
@@ -29,6 +31,9 @@ _LONGEST_SECONDS = 3600
 """Whoever listens shows, at least this often, that the key is still good."""
 _CLOSING_SECONDS = 1.0
 _RETRY_SECONDS = 10
+
+_AskedFor: TypeAlias = Callable[[str], Awaitable[list[JobEvent]]]
+"""Gives what a socket's message asks for; raises BusyError."""
 
 
 def new_ticket(api: JobsApi, asker: Asker) -> Answer:
@@ -60,7 +65,8 @@ class Sockets:
         """Serve one socket, from its ticket to its end.
 
         It gets what it missed of the jobs named in `after`, and then each event once, in order for
-        each job. One that falls far behind, or is an hour old, is closed so that it comes back.
+        each job. What it asks for by a message (`after_in`) it is told at once, also what it was
+        told before. One that falls far behind, or is an hour old, is closed so that it comes back.
 
         Raises, before anything is sent, the errors of its parameters, BadTicketError,
         TooManyAtOnceError and BusyError.
@@ -76,12 +82,18 @@ class Sockets:
             raise TooManyAtOnceError("sockets", limit=most, retry_after_seconds=_RETRY_SECONDS)
         member = await hub.join(listener)
         try:
-            ports = self._api.ports
-            found = await asyncio.to_thread(missed, ports.store, ports.events, listener, after)
+            found = await asyncio.to_thread(self._missed, listener, after)
             await socket.accept()
-            await _serve(socket, member, found)
+
+            async def asked_for(said: str) -> list[JobEvent]:
+                return await asyncio.to_thread(self._missed, listener, after_in(said))
+
+            await _serve(socket, member, found, asked_for)
         finally:
             hub.leave(member)
+
+    def _missed(self, listener: Listener, after: Mapping[str, int]) -> list[JobEvent]:
+        return missed(self._api.ports.store, self._api.ports.events, listener, after)
 
     async def _listener(self, ticket: str, tenant: Tenant) -> Listener:
         listener = await asyncio.to_thread(self._api.tickets.take, digest_of(ticket))
@@ -90,22 +102,26 @@ class Sockets:
         return listener
 
 
-async def _serve(socket: WebSocket, member: Member, missed: list[JobEvent]) -> None:
-    sending = asyncio.create_task(_send(socket, member, missed))
+async def _serve(
+    socket: WebSocket, member: Member, missed: list[JobEvent], asked_for: _AskedFor
+) -> None:
+    line = _Line(socket)
+    sending = asyncio.create_task(_send(line, member, missed))
     losing = asyncio.create_task(member.mailbox.lost())
-    receiving = asyncio.create_task(_until_left(socket))
+    receiving = asyncio.create_task(_receive(socket, line, asked_for))
     tasks = {sending, losing, receiving}
     try:
         await asyncio.wait(tasks, timeout=_LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        has_left = receiving.done()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+    has_left = False
     for task in tasks:
         error = None if task.cancelled() else task.exception()
         has_left = has_left or isinstance(error, WebSocketDisconnect)
-        if error is not None and not isinstance(error, WebSocketDisconnect):
+        # What can't be read just now is asked for again by a client that comes back.
+        if error is not None and not isinstance(error, WebSocketDisconnect | BusyError):
             raise error
     if not has_left:
         # One that takes nothing can't be told either: its connection is dropped then.
@@ -114,21 +130,42 @@ async def _serve(socket: WebSocket, member: Member, missed: list[JobEvent]) -> N
                 await socket.close(COME_BACK, "come back, and replay")
 
 
-async def _send(socket: WebSocket, member: Member, missed: list[JobEvent]) -> None:
-    told: dict[str, int] = {}
-    for event in missed:
-        await _tell(socket, event, told)
+class _Line:
+    """What goes to one socket: one event, or all of a replay, after the other."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._told: dict[str, int] = {}
+        self._turn = asyncio.Lock()
+
+    async def tell(self, event: JobEvent) -> None:
+        """Tell of an event, unless that was told, or a later one of its job."""
+        async with self._turn:
+            if event.seq > self._told.get(event.job_id, BEFORE_ALL):
+                await self._send(event)
+
+    async def replay(self, events: Iterable[JobEvent]) -> None:
+        """Tell of events, whatever was told before."""
+        async with self._turn:
+            for event in events:
+                await self._send(event)
+
+    async def _send(self, event: JobEvent) -> None:
+        self._told[event.job_id] = max(event.seq, self._told.get(event.job_id, BEFORE_ALL))
+        await self._socket.send_text(json.dumps(event.described(), ensure_ascii=False))
+
+
+async def _send(line: _Line, member: Member, missed: Iterable[JobEvent]) -> None:
+    await line.replay(missed)
     while (arrived := await member.mailbox.take()) is not None:
-        await _tell(socket, arrived, told)
+        await line.tell(arrived)
 
 
-async def _tell(socket: WebSocket, event: JobEvent, told: dict[str, int]) -> None:
-    if event.seq > told.get(event.job_id, BEFORE_ALL):
-        told[event.job_id] = event.seq
-        await socket.send_text(json.dumps(event.described(), ensure_ascii=False))
+async def _receive(socket: WebSocket, line: _Line, asked_for: _AskedFor) -> None:
+    """Answer what the client asks for, one message after the other.
 
-
-async def _until_left(socket: WebSocket) -> None:
-    """Return once the client has left; what it says until then means nothing."""
-    while (await socket.receive())["type"] != "websocket.disconnect":
-        pass
+    Raises WebSocketDisconnect once it has left, and BusyError.
+    """
+    while (message := await socket.receive())["type"] != "websocket.disconnect":
+        await line.replay(await asked_for(message.get("text") or ""))
+    raise WebSocketDisconnect

@@ -102,7 +102,7 @@ class Turns:
         tenant, caps = asker.tenant.id, asker.tenant.caps
         with self._locks[hash(tenant) % _LOCKS]:
             under_way = _under_way(store, tenant, most=caps.anonymous_jobs)
-            key = stored_key(wanted)
+            key = stored_key(wanted.idempotency_key, user=wanted.user, visitor=wanted.visitor)
             if key is None or all(job.idempotency_key != key for job in under_way):
                 mine = sum(job.visitor == wanted.visitor for job in under_way)
                 _refuse_from(caps.anonymous_jobs_per_address, mine)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from penstock import __version__, formats
@@ -10,9 +9,10 @@ from penstock.errors import PenstockError
 from penstock.model.dataset import Dataset
 from penstock.model.format import Format
 from penstock.web.answers import Answer, cache_control, public_headers
-from penstock.web.conditional import entity_tag
+from penstock.web.conditional import entity_tag, is_held
 from penstock.web.datasets import visible_entries
 from penstock.web.identity import Asker
+from penstock.web.openapi.additions import Additions
 from penstock.web.openapi.controls import SWITCH, control_parameters, header_parameters
 from penstock.web.openapi.downloads import (
     FILTERS,
@@ -51,16 +51,6 @@ _KEY = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Further:
-    """What a document describes besides datasets; schemas and responses by their own names."""
-
-    tags: Sequence[dict[str, str]] = ()
-    paths: dict[str, Any] = field(default_factory=dict)
-    schemas: dict[str, Any] = field(default_factory=dict)
-    responses: dict[str, Any] = field(default_factory=dict)
-
-
 def answer(resources: Resources, asker: Asker, *, if_none_match: str | None = None) -> Answer:
     """Answer `/-/openapi.json` with what this asker may see; damaged datasets are left out."""
     datasets = []
@@ -75,13 +65,13 @@ def answer(resources: Resources, asker: Asker, *, if_none_match: str | None = No
         datasets,
         formats.all_formats(),
         title=asker.tenant.title or asker.tenant.id,
-        further=_jobs(asker) if resources.offers_exports else Further(),
+        additions=_jobs(asker) if resources.offers_exports else Additions(),
     )
     body = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     private = asker.key is not None
     tag = entity_tag("openapi", body.decode())
     headers = {"etag": tag, "cache-control": cache_control(private=private, whole=False)}
-    if if_none_match is not None and tag in if_none_match:
+    if is_held(if_none_match, etag=tag):
         return Answer(status=304, headers=headers)
     return Answer(
         status=200,
@@ -97,7 +87,7 @@ def document(
     every_format: Mapping[str, Format],
     *,
     title: str,
-    further: Further | None = None,
+    additions: Additions | None = None,
 ) -> dict[str, Any]:
     """Describe these datasets in these formats, and what else there is.
 
@@ -105,7 +95,7 @@ def document(
     columns: where every operator of every column would be too much, it lists equality alone, and
     where that is too much, too, the datasets by name.
     """
-    further = further or Further()
+    additions = additions or Additions()
     detail = fitting_detail(datasets, every_format)
     names = [dataset.name for dataset in datasets]
     parameters = control_parameters() | header_parameters()
@@ -132,26 +122,26 @@ def document(
         "security": [{}, {"key": []}],
         "tags": [
             *_tags(datasets, detail),
-            *further.tags,
+            *additions.tags,
             {"name": TAG, "description": "What there is."},
         ],
-        "paths": paths | further.paths,
+        "paths": paths | additions.paths,
         "components": {
-            "schemas": schemas | further.schemas,
+            "schemas": schemas | additions.schemas,
             "parameters": parameters,
             "headers": shared_headers(),
-            "responses": shared_responses(every_format) | further.responses,
+            "responses": shared_responses(every_format) | additions.responses,
             "securitySchemes": {"key": _KEY},
         },
     }
 
 
-def _jobs(asker: Asker) -> Further:
+def _jobs(asker: Asker) -> Additions:
     # Downloads don't wait for what only this description needs.
     from penstock.web.jobs.access import fitting_types  # noqa: PLC0415 - see above
-    from penstock.web.jobs.described import further  # noqa: PLC0415 - see above
+    from penstock.web.jobs.described import job_additions  # noqa: PLC0415 - see above
 
-    return further(fitting_types(asker))
+    return job_additions(fitting_types(asker))
 
 
 def _tags(datasets: Sequence[Dataset], detail: Detail) -> list[dict[str, str]]:

@@ -1,84 +1,85 @@
 """Metadata as paths: lists, schemas, statistics, counts, receipts and health."""
 
-from typing import Any
-
 from penstock.web.openapi.kinds import Schema
 from penstock.web.openapi.responses import json_response, problems, reference
-
-Path = dict[str, Any]
+from penstock.web.openapi.schemas import (
+    COUNT,
+    MOMENT,
+    TEXT,
+    Path,
+    in_path,
+    object_of,
+    schema_reference,
+)
 
 TAG = "metadata"
 
 _ALWAYS = (400, 401, 414, 429, 500)
 """Statuses that any request may come to before its path is looked at, or by a failure."""
 
-_TEXT: Schema = {"type": "string"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_MOMENT: Schema = {"type": "string", "format": "date-time"}
-
 
 def metadata_schemas() -> dict[str, Schema]:
     """Describe the documents that the metadata paths answer with."""
     return {
-        "datasets": _object(
-            tenant=_TEXT,
-            title=_TEXT,
+        "datasets": object_of(
+            tenant=TEXT,
+            title=TEXT,
             datasets={
                 "type": "array",
-                "items": _object(
-                    name=_TEXT,
+                "items": object_of(
+                    name=TEXT,
                     private={"type": "boolean"},
-                    schema=_TEXT,
+                    schema=TEXT,
                 )
                 | {
                     "description": "A dataset that can't be read has a problem, and no downloads.",
                 },
             },
         ),
-        "schema": _object(
-            dataset=_TEXT,
-            version=_TEXT,
-            modified=_MOMENT,
-            rows=_COUNT,
+        "schema": object_of(
+            dataset=TEXT,
+            version=TEXT,
+            modified=MOMENT,
+            rows=COUNT,
             private={"type": "boolean"},
             columns={
                 "type": "array",
-                "items": _object(
-                    name=_TEXT,
-                    kind=_TEXT,
-                    type=_TEXT,
-                    operators={"type": "array", "items": _TEXT},
+                "items": object_of(
+                    name=TEXT,
+                    kind=TEXT,
+                    type=TEXT,
+                    operators={"type": "array", "items": TEXT},
                 ),
             },
         ),
-        "stats": _object(
-            dataset=_TEXT,
-            version=_TEXT,
-            rows=_known(_COUNT),
+        "stats": object_of(
+            dataset=TEXT,
+            version=TEXT,
+            rows=_known(COUNT),
             columns={
                 "type": "array",
-                "items": _object(
-                    name=_TEXT,
-                    type=_TEXT,
-                    nulls=_known(_COUNT),
-                    distinct=_known(_COUNT),
+                "items": object_of(
+                    name=TEXT,
+                    type=TEXT,
+                    nulls=_known(COUNT),
+                    distinct=_known(COUNT),
                     min=_known({"type": ["string", "null"]}),
                     max=_known({"type": ["string", "null"]}),
                 ),
             },
         ),
-        "count": _object(
-            dataset=_TEXT,
-            version=_TEXT,
-            rows=_COUNT,
-            bytes_estimate={"type": "object", "additionalProperties": _COUNT},
+        "count": object_of(
+            dataset=TEXT,
+            version=TEXT,
+            rows=COUNT,
+            bytes_estimate={"type": "object", "additionalProperties": COUNT},
         ),
-        "receipt": _object(
-            id=_TEXT,
-            dataset=_TEXT,
-            version=_TEXT,
-            etag=_TEXT,
-            format=_TEXT,
+        "receipt": object_of(
+            id=TEXT,
+            dataset=TEXT,
+            version=TEXT,
+            etag=TEXT,
+            format=TEXT,
             coding={"enum": ["zstd", "gzip", "identity"]},
             state={"enum": ["streaming", "complete", "aborted"]},
             rows={"type": ["integer", "null"]},
@@ -86,10 +87,10 @@ def metadata_schemas() -> dict[str, Schema]:
             sha256={"type": ["string", "null"], "description": "Of the bytes as coded."},
             identity_bytes={"type": ["integer", "null"]},
             identity_sha256={"type": ["string", "null"]},
-            started=_MOMENT,
+            started=MOMENT,
             ended={"type": ["string", "null"], "format": "date-time"},
         ),
-        "health": _object(status={"const": "ok"}),
+        "health": object_of(status={"const": "ok"}),
     }
 
 
@@ -112,7 +113,7 @@ def metadata_paths(dataset_names: list[str]) -> dict[str, Path]:
             _answered("receipt", "The receipt."),
             404,
         )
-        | {"parameters": [_in_path("id", {"type": "string", "pattern": "^[0-9a-f]{32}$"})]},
+        | {"parameters": [in_path("id", {"type": "string", "pattern": "^[0-9a-f]{32}$"})]},
         "/-/healthz": _get("health", "Whether the service runs.", _answered("health", "It does.")),
     }
     if dataset_names:
@@ -157,7 +158,7 @@ def count_path(operation_id: str, parameters: list[Path], *, shared: Path) -> Pa
 
 def dataset_parameter(names: list[str]) -> Path:
     """Describe the dataset's name in a path."""
-    return _in_path("dataset", {"type": "string", "enum": names}) | {"example": names[0]}
+    return in_path("dataset", {"type": "string", "enum": names}) | {"example": names[0]}
 
 
 _IF_NONE_MATCH: Path = {"$ref": "#/components/parameters/If-None-Match"}
@@ -178,16 +179,8 @@ def _get(
 
 
 def _answered(schema: str, description: str) -> Path:
-    return json_response(description, {"$ref": f"#/components/schemas/{schema}"})
-
-
-def _in_path(name: str, schema: Schema) -> Path:
-    return {"name": name, "in": "path", "required": True, "schema": schema}
-
-
-def _object(**properties: Schema) -> Schema:
-    return {"type": "object", "required": list(properties), "properties": properties}
+    return json_response(description, schema_reference(schema))
 
 
 def _known(value: Schema) -> Schema:
-    return _object(value=value, exact={"type": "boolean"})
+    return object_of(value=value, exact={"type": "boolean"})

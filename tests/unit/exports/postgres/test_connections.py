@@ -1,6 +1,7 @@
 """A tenant's connection string is taken as it is meant, or refused without being repeated."""
 
 import pytest
+from psycopg import pq
 
 from penstock.errors import PermanentError
 from penstock.exports.postgres.connections import verified
@@ -53,6 +54,48 @@ def test_nothing_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert given["sslmode"] == "verify-full"
     with pytest.raises(PermanentError, match="its host"):
         of("user=u dbname=d")
+
+
+def test_no_variable_is_left_to_speak_where_a_string_is_silent() -> None:
+    given = of("host=db.example user=u dbname=d")
+    open_to_variables = {
+        default.envvar
+        for default in pq.Conninfo.get_defaults()
+        if default.envvar and default.keyword.decode() not in given
+    }
+    assert open_to_variables == {b"PGSERVICE"}
+
+
+def test_a_service_that_a_variable_names_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICE", SECRET)
+    with pytest.raises(PermanentError, match="PGSERVICE") as raised:
+        of("host=db.example user=u dbname=d")
+    assert SECRET not in raised.value.detail
+
+
+def test_an_address_here_for_each_host_is_here() -> None:
+    two = "host=a.example,b.example user=u dbname=d"
+    assert of(f"{two} hostaddr=127.0.0.1,::1")["sslmode"] == "prefer"
+    for addresses in ("127.0.0.1,", ",", "127.0.0.1", "127.0.0.1,10.0.0.5"):
+        assert of(f"{two} hostaddr={addresses}")["sslmode"] == "verify-full"
+
+
+def test_a_host_is_judged_as_it_is_written() -> None:
+    assert of("host=' localhost' user=u dbname=d")["sslmode"] == "verify-full"
+
+
+def test_a_certificate_is_shown_only_where_the_string_names_one() -> None:
+    assert of("host=db.example user=u dbname=d")["sslcertmode"] == "disable"
+    named = of("host=db.example user=u dbname=d sslcert=/mine.pem sslkey=/mine.key")
+    assert (named["sslcertmode"], named["sslcert"]) == ("allow", "/mine.pem")
+
+
+def test_verified_tls_on_this_machine_has_roots_to_verify_by() -> None:
+    usual = of("host=localhost user=u dbname=d")
+    verified_here = of("host=localhost user=u dbname=d sslmode=verify-full")
+    assert verified_here["sslmode"] == "verify-full"
+    assert verified_here["sslrootcert"] == of("host=db.example user=u dbname=d")["sslrootcert"]
+    assert usual["sslrootcert"] != verified_here["sslrootcert"]
 
 
 @pytest.mark.parametrize(

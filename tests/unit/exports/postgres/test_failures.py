@@ -45,7 +45,20 @@ def test_what_no_other_attempt_can_help_is_permanent(code: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["08006", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "58030", "XX000"],
+    [
+        "08006",
+        "25P03",
+        "26000",
+        "40001",
+        "40P01",
+        "42P05",
+        "53300",
+        "55P03",
+        "57014",
+        "57P01",
+        "58030",
+        "XX000",
+    ],
 )
 def test_what_is_over_after_a_while_is_recoverable(code: str) -> None:
     failed = failures.of_statement(ToldError(code))

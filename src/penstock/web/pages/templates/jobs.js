@@ -116,6 +116,7 @@
   const loadTypes = async () => {
     const answer = await call("GET", "/v1/exports/types");
     types = answer.types;
+    byId("keyless").hidden = key !== "" || types.length > 0;
     byId("type").replaceChildren(...types.map((type) => {
       const option = made("option", type.title);
       option.value = type.type;

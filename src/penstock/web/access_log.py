@@ -1,15 +1,13 @@
-"""Accounts: what a request came to, for whoever keeps the log.
+"""The access log: what a request came to, for whoever keeps it.
 
-What people look for is theirs: an account has no filter and no key, nor anything else of a query.
+What people look for is theirs: a record has no filter and no key, nor anything else of a query.
 """
 
 import logging
 import re
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from starlette.types import Message, Scope
@@ -28,7 +26,7 @@ _log = logging.getLogger("penstock.web")
 
 
 @dataclass(slots=True, kw_only=True)
-class Account:
+class RequestRecord:
     """One request, filled in while it is answered; sizes are bytes on the wire, without headers.
 
     `dataset` and `format` are as they stand in the path. `rows` were written, `rows_expected` were
@@ -112,41 +110,30 @@ def shown(text: str) -> str:
     return ascii(_KEY.sub("pk_...", text.partition("?")[0])[:_LONGEST])[1:-1]
 
 
-def account_of(scope: Scope) -> Account:
-    """Give the account that the front opened for a request."""
-    account = scope["penstock.account"]
-    if not isinstance(account, Account):
-        raise TypeError("a request has no account before its front")
-    return account
+def record_of(scope: Scope) -> RequestRecord:
+    """Give the record that the front opened for a request."""
+    record = scope["penstock.record"]
+    if not isinstance(record, RequestRecord):
+        raise TypeError("a request has no record before its front")
+    return record
 
 
-Keep = Callable[[Account], None]
-"""Keeps the account of a request that has ended."""
+Keep = Callable[[RequestRecord], None]
+"""Keeps the record of a request that has ended."""
 
 
-def as_a_line(account: Account) -> None:
+def as_a_line(record: RequestRecord) -> None:
     """Log one line for people."""
     _log.info(
         "%s %s %s %d %d bytes %.0f ms%s",
-        account.tenant or "-",
-        account.method,
-        account.shown_path,
-        account.status,
-        account.size_bytes,
-        account.seconds * 1000,
-        f" {account.outcome}" if account.outcome in {"aborted", "left"} else "",
+        record.tenant or "-",
+        record.method,
+        record.shown_path,
+        record.status,
+        record.size_bytes,
+        record.seconds * 1000,
+        f" {record.outcome}" if record.outcome in {"aborted", "left"} else "",
     )
-
-
-def where(error: BaseException) -> str:
-    """Say what failed and where, without the message: it may hold what somebody looked for."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(
-        f"{Path(frame.filename).stem}.{frame.name}:{frame.lineno}" for frame in reversed(frames)
-    )
-    cause = error.__cause__
-    behind = "" if cause is None else f", because of {where(cause)}"
-    return f"{type(error).__name__} in {places}{behind}"
 
 
 def _text(value: bytes | None) -> str | None:
