@@ -87,22 +87,20 @@ def told_nothing(_: int, __: int) -> None:
 def test_a_worker_that_is_to_end_says_so_and_not_that_a_range_was_lost(
     pool: RangePool, database: socket.socket
 ) -> None:
-    is_killed, has_ended = threading.Event(), threading.Event()
-
-    def kill(readers: list[int]) -> None:
-        tell(readers, signal.SIGKILL)
-        is_killed.set()
+    connected, ended = threading.Event(), list[int]()
 
     def cancelled() -> bool:
-        # The worker hears of its own signal just behind its last look at this.
-        if has_ended.is_set() or not is_killed.is_set():
-            return has_ended.is_set()
-        assert await_end_of(readers_of(os.getpid()))
-        has_ended.set()
-        return False
+        # The process ends, and the worker hears that it is to, just behind this look.
+        if connected.is_set() and not ended:
+            ended.extend(readers_of(os.getpid()))
+            tell(ended, signal.SIGKILL)
+            assert await_end_of(ended)
+            return False
+        return bool(ended)
 
-    with Meanwhile(database, kill), pytest.raises(JobCancelledError):
+    with Meanwhile(database, lambda _: connected.set()), pytest.raises(JobCancelledError) as raised:
         pool.read(wanted(), cancelled=cancelled, told=told_nothing)
+    assert isinstance(raised.value.__cause__, RecoverableError)
 
 
 def test_a_process_that_was_lost_is_a_recoverable_error(
