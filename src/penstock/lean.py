@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ _CODE = re.compile(
 """proc_pid_maps(5): what of a file is read and run, and not written; of libraries also what is only
 read. Other files may be unmapped meanwhile, and their addresses be another's."""
 
+_LOADING_SECONDS = 0.1
+"""For longer than the loader takes to put a library's mappings into their places."""
 _ARENAS = 2
 _REMOTE_FILES = tuple(f"pyarrow.{name}" for name in ("_azurefs", "_gcsfs", "_hdfs", "_s3fs"))
 _SWITCH_SECONDS = 0.001
@@ -164,13 +167,26 @@ def _let_go_of_code() -> None:
 
     They stay in the system's cache, which gives way to other needs; what still runs is mapped again
     as it is reached. Mappings that were written to, by a debugger or a relocation, stay as they
-    are.
+    are, and so does a library that another thread is just loading: its first mapping spans what is
+    relocated a moment later.
     """
+    settled = _clean_mappings()
+    time.sleep(_LOADING_SECONDS)
+    settled &= _clean_mappings()
+    if not settled:
+        return
+    advise = ctypes.CDLL("libc.so.6").madvise
+    for start, end in settled:
+        advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
+
+
+def _clean_mappings() -> set[tuple[int, int]]:
+    """Give where code and constants of files are mapped that nothing was written to."""
     try:
         lines = Path("/proc/self/smaps").read_text().splitlines()
     except OSError:
-        return
-    advise = ctypes.CDLL("libc.so.6").madvise
+        return set()
+    found = set[tuple[int, int]]()
     bounds: tuple[int, int] | None = None
     for line in lines:
         if mapping := _CODE.match(line):
@@ -178,5 +194,5 @@ def _let_go_of_code() -> None:
         elif _MAPPING.match(line):
             bounds = None
         elif bounds is not None and line.split() == ["Anonymous:", "0", "kB"]:
-            start, end = bounds
-            advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
+            found.add(bounds)
+    return found
