@@ -52,6 +52,18 @@ def test_a_job_tells_all_that_its_user_may_know(jobs: Jobs, key: str, done: str)
     assert moments == sorted(moments)
 
 
+def test_a_job_that_failed_tells_why_in_its_answer_and_in_its_event(jobs: Jobs, key: str) -> None:
+    answer = jobs.ask("POST", "/v1/exports", key=key, json={"type": "customers"})
+    assert answer.status_code == 202, answer.text
+    jobs.work()
+    job = jobs.ask("GET", f"/v1/jobs/{answer.json()['id']}", key=key).json()
+    last = jobs.ask("GET", f"/v1/jobs/{job['id']}/events", key=key).json()["events"][-1]
+    assert (job["state"], last["event"]) == ("FAILED", "job.failed")
+    assert job["error"] == last["error"]
+    assert sorted(job["error"]) == ["class", "code", "message", "retryable"]
+    assert (job["error"]["class"], job["error"]["retryable"]) == ("permanent", False)
+
+
 @pytest.mark.parametrize("formats", [[], ["csv"], ["csv", "ndjson"]])
 def test_what_a_finished_job_says_last_is_all_of_it(
     jobs: Jobs, key: str, formats: list[str]

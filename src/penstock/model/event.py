@@ -1,6 +1,6 @@
 """An event: what happened to a job, as told to its user."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -51,7 +51,7 @@ class JobEvent:
             "rejected": self.progress.rejected,
             "bytes": self.progress.bytes,
             "phase": self.progress.phase,
-            "error": None if self.error is None else asdict(self.error),
+            "error": None if self.error is None else self.error.described(),
         }
 
 

@@ -79,7 +79,7 @@ def test_a_state_says_whether_it_is_over(state: str, *, is_over: bool, went_well
 
 
 def test_why_it_failed_is_told_with_its_code() -> None:
-    fault = {"code": "no-database", "kind": "permanent", "message": "None.", "retryable": False}
+    fault = {"code": "no-database", "class": "permanent", "message": "None.", "retryable": False}
     assert job_of({**SAID, "error": fault}).error == "None. (no-database)"
     assert job_of({**SAID, "error": {}}).error == "unknown"
 

@@ -83,7 +83,7 @@ def described(job: Job) -> dict[str, Any]:
             "bytes": job.progress.bytes,
             "phase": job.progress.phase,
         },
-        "error": None if job.error is None else asdict(job.error),
+        "error": None if job.error is None else job.error.described(),
         "artifacts": [asdict(artifact) for artifact in job.artifacts] if job.has_result else [],
         "links": links(job),
     }

@@ -6,7 +6,7 @@ from typing import get_args
 from penstock import formats
 from penstock.exports.declaration import ExportType
 from penstock.model.event import EventName
-from penstock.model.job import STATES, JobKind
+from penstock.model.job import STATES, FaultClass, JobKind
 from penstock.web.jobs.requests import MOST_JOBS, USUAL_JOBS
 from penstock.web.openapi.additions import Additions
 from penstock.web.openapi.kinds import Schema
@@ -24,6 +24,7 @@ from penstock.web.openapi.schemas import (
 TAG = "jobs"
 
 _JOB_ID: Schema = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+_CLASSES: Schema = {"type": "string", "enum": list(get_args(FaultClass))}
 _MAYBE_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
 _SEQ: Schema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _ALWAYS = (400, 401, 414, 429, 500, 503)
@@ -166,9 +167,9 @@ def _schemas() -> dict[str, Schema]:
         bytes=COUNT,
         phase=TEXT,
     )
-    fault = object_of(code=TEXT, kind=TEXT, message=TEXT, retryable={"type": "boolean"}) | {
-        "type": ["object", "null"]
-    }
+    fault = object_of(
+        **{"code": TEXT, "class": _CLASSES, "message": TEXT, "retryable": {"type": "boolean"}}
+    ) | {"type": ["object", "null"]}
     job = object_of(
         id=_JOB_ID,
         kind={"type": "string", "enum": list(get_args(JobKind))},
