@@ -78,7 +78,7 @@ def test_workers_are_killed_at_random_and_every_job_ends_once(
             killed_jobs(service, SMALL, account.chance) as killed,
         ):
             expected = undisturbed(killed)
-            kill(killed, wanted=2, others=[killed.kill_service], others_of_a_hundred=10)
+            kill(killed, wanted=3, others=[killed.kill_service], others_of_a_hundred=10)
             killed.await_ends(seconds=KILL_SECONDS)
             killed.check(expected)
 
