@@ -115,9 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
             running.seen.append(request)
             fault = running.choose(request)
             running.before(request)
-        running.held(request)
+            # Who has its answer may go on and set others for what it asks then.
+            held, answered = running.held, running.answered
+        held(request)
         self._respond(fault)
-        running.answered(request)
+        answered(request)
 
     def _respond(self, fault: Fault | None) -> None:
         if fault in ("500", "503", "403"):

@@ -321,13 +321,17 @@ class Meanwhile:
         held: Callable[[Request], bool],
         does: Callable[[], None],
     ) -> None:
-        answered, done = threading.Event(), threading.Event()
+        answered, done, one_at_a_time = threading.Event(), threading.Event(), threading.Lock()
 
         def hold(request: Request) -> None:
-            if held(request) and not done.is_set():
-                assert answered.wait(PATIENCE_SECONDS)
-                done.set()
-                does()
+            if not held(request):
+                return
+            # A client that has waited too long asks again: that one must not slip past the first.
+            with one_at_a_time:
+                if not done.is_set():
+                    assert answered.wait(PATIENCE_SECONDS)
+                    does()
+                    done.set()
 
         def note(request: Request) -> None:
             if first(request):
