@@ -15,9 +15,9 @@ import exports_worker
 from exports_results import Made
 from penstock.errors import PenstockError
 from penstock.jobs.submit import Submission, submit
+from penstock.local.home_layout import databases_path, store_path
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.ports import LocalJobs, local_jobs
-from penstock.local.places import databases_path, store_path
 from penstock.model.job import Job
 from servers import ENVIRONMENT, BenchError, memory
 

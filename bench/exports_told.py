@@ -102,7 +102,7 @@ def main() -> None:
 
     leave_out_unused()
     from penstock.local.compose_work import compose_work  # noqa: PLC0415 - after that
-    from penstock.local.opened import Served  # noqa: PLC0415 - the same
+    from penstock.local.opened_store import ServedPath  # noqa: PLC0415 - the same
     from penstock.settings import Settings  # noqa: PLC0415 - the same
 
     stop_leaving_out_numpy()
@@ -113,7 +113,7 @@ def main() -> None:
         worker, queue = stack.enter_context(
             compose_work(
                 Settings(home=Path(home)),
-                Served(demo=False),
+                ServedPath(demo=False),
                 is_stopping=threading.Event().is_set,
             )
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.settings import Settings
 from penstock.web.app import create_app
 
@@ -18,6 +18,6 @@ FOLDER_VARIABLE = "BENCH_SERVED_FOLDER"
 @contextmanager
 def download() -> Iterator[ASGIApp]:
     """Give the app over the folder that the environment names, and the home of PENSTOCK_HOME."""
-    served = Served(path=Path(os.environ[FOLDER_VARIABLE]), demo=False)
+    served = ServedPath(path=Path(os.environ[FOLDER_VARIABLE]), demo=False)
     with compose(Settings(), served) as resources:
         yield create_app(resources)

@@ -18,7 +18,7 @@ from penstock.aws.jobs.queue import SqsDispatch
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
 from penstock.aws.jobs.used_keys import DynamoUsedKeys
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.job import SIZES, SizeClass
 from penstock.model.message import JobMessage, message_from
 from penstock.ports import Outputs
@@ -36,7 +36,7 @@ def dynamo_records(server: StandIn) -> FreshRecords:
         make_jobs_table(client, name=table)
 
         def connect() -> JobRecords:
-            records = Records(client, table)
+            records = DynamoTable(client, table)
             return JobRecords(
                 store=DynamoJobStore(records),
                 used_keys=DynamoUsedKeys(records),

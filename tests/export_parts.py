@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 from tests.job_parts import START, JobHouse, job_house
 from tests.reading_parts import reader_over
 
-from penstock.exports.check import Asking, check
+from penstock.exports.check import Requester, check
 from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
 from penstock.exports.sources import ExportSources
 from penstock.exports.work import export
-from penstock.jobs.run import Ran
+from penstock.jobs.run import RunOutcome
 from penstock.jobs.submit import Submission, submit
 from penstock.local.datasets.catalog import store_catalog
 from penstock.local.datasets.exports import FileExports
@@ -51,9 +51,9 @@ class ExportHouse:
             published=START,
         )
 
-    def asking(self, role: Role | None = "admin") -> Asking:
+    def asking(self, role: Role | None = "admin") -> Requester:
         catalog = self.sources.catalog
-        return Asking(
+        return Requester(
             role=role,
             open_dataset=partial(catalog.dataset, TENANT),
             signing_keys=lambda: self.sources.keys.signing_keys(TENANT),
@@ -65,7 +65,7 @@ class ExportHouse:
         params: Mapping[str, Any],
         *,
         formats: Sequence[str] = (),
-        asking: Asking | None = None,
+        asking: Requester | None = None,
     ) -> Job:
         checked = check(type_name, params, formats=formats, asking=asking or self.asking())
         wanted = Submission(
@@ -85,7 +85,7 @@ class ExportHouse:
         limits: ExportLimits | None = None,
         sources: ExportSources | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
-    ) -> Ran:
+    ) -> RunOutcome:
         """Work on the next message that is due and says something new; retries are due at once."""
         self.jobs.pass_time(100)
         given = sources or self.sources

@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import Ran, Work, Worker, run
+from penstock.jobs.run import RunOutcome, Work, Worker, run
 from penstock.jobs.submit import Submission, submit
-from penstock.jobs.sweep import Sweeper, Swept, sweep
+from penstock.jobs.sweep import SweepCounts, Sweeper, sweep
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.dead_letters import SqliteDeadLetters
 from penstock.local.jobs.events import SqliteJobEvents
 from penstock.local.jobs.outputs import FileOutputs
-from penstock.local.jobs.queue import Received, SqliteQueue
+from penstock.local.jobs.queue import ReceivedMessage, SqliteQueue
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
 from penstock.local.jobs.used_keys import SqliteUsedKeys
@@ -88,10 +88,10 @@ class JobHouse:
             is_stopping=is_stopping,
         )
 
-    def receive(self) -> Received | None:
+    def receive(self) -> ReceivedMessage | None:
         return self.queue.receive(SIZES, visible_seconds=900)
 
-    def run_next(self, worker: Worker) -> Ran | None:
+    def run_next(self, worker: Worker) -> RunOutcome | None:
         """Work on the next message that is due, as a worker process does."""
         received = self.receive()
         if received is None:
@@ -100,7 +100,7 @@ class JobHouse:
         self.queue.done(received)
         return ran
 
-    def sweep(self, *, after: float = 0, observer: str = "here") -> Swept:
+    def sweep(self, *, after: float = 0, observer: str = "here") -> SweepCounts:
         self.pass_time(after)
         sweeper = Sweeper(
             ports=self.ports,

@@ -28,13 +28,13 @@ from penstock.errors import (
 )
 from penstock.model.job import Artifact, Job, JobFault
 from penstock.model.progress import Progress
-from penstock.ports import JobsWanted
+from penstock.ports import JobFilter
 
 DAY = timedelta(hours=24)
 MOMENT = timedelta(microseconds=1)
 LATER = START + timedelta(minutes=1)
 FAULT = JobFault(code="recoverable", kind="recoverable", message="“€”\n", retryable=True)
-ANY = JobsWanted()
+ANY = JobFilter()
 
 
 def test_a_job_comes_back_with_all_its_facts(connect: OpenRecords) -> None:
@@ -370,21 +370,21 @@ def test_a_list_holds_what_is_wanted_alone(records: JobRecords) -> None:
     taken = added(records, a_job(kind="import"))
     running = claimed(records, added(records))
 
-    def found(wanted: JobsWanted) -> set[str]:
+    def found(wanted: JobFilter) -> set[str]:
         return {job.id for job in records.store.list("acme", wanted, limit=10)}
 
-    assert found(JobsWanted(user="ann")) == {anns.id, taken.id, running.id}
-    assert found(JobsWanted(kind="import")) == {taken.id}
-    assert found(JobsWanted(state="ACCEPTED")) == {anns.id, bobs.id, taken.id}
-    assert found(JobsWanted(user="ann", kind="export", state="RUNNING")) == {running.id}
-    assert found(JobsWanted(user="bob", state="RUNNING")) == set()
+    assert found(JobFilter(user="ann")) == {anns.id, taken.id, running.id}
+    assert found(JobFilter(kind="import")) == {taken.id}
+    assert found(JobFilter(state="ACCEPTED")) == {anns.id, bobs.id, taken.id}
+    assert found(JobFilter(user="ann", kind="export", state="RUNNING")) == {running.id}
+    assert found(JobFilter(user="bob", state="RUNNING")) == set()
 
 
 def test_a_filtered_list_fills_its_page_beyond_what_is_not_wanted(records: JobRecords) -> None:
     ids = [f"01HX{number:022}" for number in range(30)]
     for number, job_id in enumerate(ids):
         added(records, a_job(job_id=job_id, user="ann" if number % 10 == 0 else "bob"))
-    wanted = JobsWanted(user="ann")
+    wanted = JobFilter(user="ann")
     assert [job.id for job in records.store.list("acme", wanted, limit=2)] == [ids[20], ids[10]]
     assert [job.id for job in records.store.list("acme", wanted, limit=2, before=ids[10])] == [
         ids[0]
@@ -397,7 +397,7 @@ def test_a_list_shows_jobs_as_they_are_now(records: JobRecords) -> None:
     job = records.store.report(
         "acme", job.id, progress_of(job, 1, counter=1), fencing_token=1, now=LATER
     )
-    assert records.store.list("acme", JobsWanted(state="RUNNING"), limit=1) == [job]
+    assert records.store.list("acme", JobFilter(state="RUNNING"), limit=1) == [job]
 
 
 def ended(records: JobRecords, job: Job, how: str) -> Job:

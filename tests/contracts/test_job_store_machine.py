@@ -44,7 +44,7 @@ from penstock.model.job import (
 )
 from penstock.model.job_id import new_job_id
 from penstock.model.progress import Progress, first_seq
-from penstock.ports import JobsWanted, Observation
+from penstock.ports import JobFilter, Observation
 
 FAULT = JobFault(code="recoverable", kind="recoverable", message="lost", retryable=True)
 ARTIFACT = Artifact(part="part-000001-00000.parquet", rows=3, bytes=100, sha256="ab" * 32)
@@ -304,7 +304,7 @@ class JobMachine(RuleBasedStateMachine):
     def list_some(
         self, view: int, tenant: str, user: str | None, state: JobState | None, limit: int
     ) -> None:
-        wanted = JobsWanted(user=user, state=state)
+        wanted = JobFilter(user=user, state=state)
         expected = sorted(
             (
                 job
@@ -346,7 +346,7 @@ class JobMachine(RuleBasedStateMachine):
                 self.look(job)
         finally:
             for tenant in ("acme", "river"):
-                for job in self.connected[1].store.list(tenant, JobsWanted(), limit=1000):
+                for job in self.connected[1].store.list(tenant, JobFilter(), limit=1000):
                     self.connected[1].upkeep.remove(job.tenant, job.id)
         assert self.connected[0].events.unpublished(limit=10) == []
         assert list(self.connected[0].upkeep.unfinished()) == []

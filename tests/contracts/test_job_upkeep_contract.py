@@ -16,7 +16,7 @@ from tests.moving_clock import START
 
 from penstock.errors import UnknownJobError
 from penstock.model.job import Job, JobFault
-from penstock.ports import JobsWanted, Observation
+from penstock.ports import JobFilter, Observation
 
 LONG_AGO = START - timedelta(days=90)
 MOMENT = timedelta(microseconds=1)
@@ -153,7 +153,7 @@ def test_a_removed_job_is_forgotten_and_may_be_removed_again(records: JobRecords
     records.upkeep.remove("nobody", job.id)
     with pytest.raises(UnknownJobError):
         records.store.get("acme", job.id)
-    assert records.store.list("acme", JobsWanted(), limit=10) == []
+    assert records.store.list("acme", JobFilter(), limit=10) == []
     assert unfinished(records) == {twin.id: (twin, None)}
 
 

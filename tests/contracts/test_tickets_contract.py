@@ -7,7 +7,7 @@ from tests.aws_tables import client_of, fresh_name, make_sockets_table
 from tests.moving_clock import Clock
 
 from penstock.aws.jobs.sockets import DynamoTickets
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.local.jobs.tickets import MemoryTickets
 from penstock.ports import Listener, Tickets
 
@@ -22,7 +22,7 @@ def tickets(request: pytest.FixtureRequest, clock: Clock) -> Tickets:
     client = client_of(request.getfixturevalue("aws_server"), "dynamodb")
     name = fresh_name("sockets")
     make_sockets_table(client, name=name)
-    return DynamoTickets(Records(client, name), now=clock)
+    return DynamoTickets(DynamoTable(client, name), now=clock)
 
 
 def test_a_ticket_tells_whose_it_is_once(tickets: Tickets) -> None:

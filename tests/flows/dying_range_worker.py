@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.range_processes import readers_of
 
 from penstock.local.compose_work import compose_work
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.work import work_off
 from penstock.model.job import SIZES, Job
 from penstock.model.progress import Progress
@@ -48,7 +48,7 @@ def main() -> None:
     is_idle: list[bool] = []
     with compose_work(
         Settings(home=Path(home), export_readers=2),
-        Served(path=None, demo=False),
+        ServedPath(path=None, demo=False),
         is_stopping=lambda: False,
         adapt=_dying if how == "die" else lambda ports: ports,
     ) as (worker, queue):

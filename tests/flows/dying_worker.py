@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.local.compose_work import compose_work
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.work import work_off
 from penstock.model.job import SIZES
 from penstock.ports import JobPorts
@@ -62,7 +62,7 @@ def dying(ports: JobPorts, *, at: int, moment: str, told: int) -> JobPorts:
 
 def _work(home: Path, at: int, moment: str, told: int) -> None:
     settings = Settings(home=home, export_part_rows=2000)
-    served = Served(path=None, demo=False)
+    served = ServedPath(path=None, demo=False)
     with compose_work(
         settings,
         served,

@@ -7,7 +7,7 @@ from tests.flows.stack_on_stand_ins import Stack, keys_of
 
 from penstock.aws.jobs.sockets import DynamoTickets
 from penstock.aws.jobs.store import DynamoJobStore
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of
 from penstock.model.job import Job, hash_of
@@ -45,7 +45,7 @@ def put_example_job(stack: Stack) -> Job:
 
 def store_of(stack: Stack) -> DynamoJobStore:
     """Open a stack's jobs."""
-    return DynamoJobStore(Records(client_of(stack.aws, "dynamodb"), stack.jobs_table))
+    return DynamoJobStore(DynamoTable(client_of(stack.aws, "dynamodb"), stack.jobs_table))
 
 
 def put_example_key(stack: Stack) -> None:
@@ -67,7 +67,7 @@ def put_example_key(stack: Stack) -> None:
 
 def put_example_ticket(stack: Stack) -> None:
     """Keep the user's ticket."""
-    records = Records(client_of(stack.aws, "dynamodb"), stack.sockets_table)
+    records = DynamoTable(client_of(stack.aws, "dynamodb"), stack.sockets_table)
     ticket = hashlib.sha256(TICKET.encode()).hexdigest()
     listener = Listener(tenant="acme", user="ada", is_admin=False)
     DynamoTickets(records, now=utc_now).put(ticket, listener, seconds=30)

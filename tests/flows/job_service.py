@@ -13,9 +13,9 @@ import pyarrow as pa
 from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_key, add_tenant, store
 
-from penstock.jobs.run import Ran, run
+from penstock.jobs.run import RunOutcome, run
 from penstock.local.compose_work import compose_work
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.key import Role
 from penstock.model.tenant import Caps, Tenant
 from penstock.ports import JobPorts
@@ -93,10 +93,10 @@ class Jobs:
         made: dict[str, Any] = answer.json()
         return made
 
-    def work(self) -> list[Ran]:
+    def work(self) -> list[RunOutcome]:
         """Work on every job that waits, as a worker of its own would."""
         settings = Settings(home=self.home)
-        served = Served(path=None, demo=False)
+        served = ServedPath(path=None, demo=False)
         done = []
         with compose_work(settings, served, is_stopping=lambda: False) as (worker, queue):
             while received := queue.receive(("small", "medium", "large"), visible_seconds=60):

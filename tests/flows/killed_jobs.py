@@ -21,7 +21,7 @@ from penstock.jobs.redrive import redrive
 from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.clock import utc_now
 from penstock.model.job import WORKING, Artifact, Job
-from penstock.ports import JobsWanted
+from penstock.ports import JobFilter
 
 _CANCELLED_OF_A_HUNDRED = 8
 _ALL = 100_000
@@ -86,7 +86,7 @@ class KilledJobs:
 
     def all_jobs(self) -> list[Job]:
         """Give every job of the home."""
-        return self.jobs.ports.store.list(self.service.tenant, JobsWanted(), limit=_ALL)
+        return self.jobs.ports.store.list(self.service.tenant, JobFilter(), limit=_ALL)
 
     def unfinished(self) -> list[Job]:
         """Give the jobs that are not over."""

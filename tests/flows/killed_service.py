@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from tests.long_runs import until
 
-from penstock.local.places import database_path
+from penstock.local.home_layout import database_path
 from penstock.local.tenants.keys import SqliteKeys
 from penstock.model.clock import utc_now
 from penstock.model.key import Role, new_key

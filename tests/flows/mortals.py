@@ -13,7 +13,7 @@ from penstock.jobs.rules import JobRules
 from penstock.jobs.sweep import Sweeper, sweep
 from penstock.local.compose import work_commands
 from penstock.local.jobs.ports import LocalJobs
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.supervise import Supervisor
 from penstock.settings import Settings
 
@@ -63,7 +63,7 @@ def find_dropped(jobs: LocalJobs) -> None:
         now=lambda: datetime.now(UTC),
     )
     Supervisor(
-        commands=work_commands(Settings(), Served()),
+        commands=work_commands(Settings(), ServedPath()),
         queue=jobs.queue,
         sweeper=sweeper,
         sweep_seconds=30,

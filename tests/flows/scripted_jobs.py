@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 
-from penstock.client.patience import Patience
+from penstock.client.transfer.patience import Patience
 
 JOB_ID = "01HZY3V9S8T5R2Q4W6E8ABCDEF"
 TYPES = [

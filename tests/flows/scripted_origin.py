@@ -14,7 +14,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from penstock.client.patience import Patience
+from penstock.client.transfer.patience import Patience
 
 Framing = Literal["length", "chunked", "close"]
 Fields = dict[str, object]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.serve import server_of
 from penstock.settings import Settings
 from penstock.web.resources import Resources
@@ -48,7 +48,7 @@ def serving(
     chosen = Settings(home=home, port=port, **settings)  # type: ignore[arg-type]
     with (
         listening,
-        compose(chosen, Served(path=path, null_text=null_text, demo=demo)) as resources,
+        compose(chosen, ServedPath(path=path, null_text=null_text, demo=demo)) as resources,
     ):
         server = server_of(adapt(resources))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -17,7 +17,7 @@ from penstock.jobs.rules import JobRules
 from penstock.jobs.sweep import Sweeper, sweep
 from penstock.local.compose_work import compose_work
 from penstock.local.jobs.ports import local_jobs
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.work import work_off
 from penstock.model.clock import utc_now
 from penstock.model.job import SIZES
@@ -51,7 +51,7 @@ def main() -> None:
     threading.Thread(target=await_end_of_input, daemon=True).start()
     if role == "worker":
         settings = Settings(home=home, export_part_rows=100_000)
-        served = Served(path=None, demo=False)
+        served = ServedPath(path=None, demo=False)
         with compose_work(settings, served, is_stopping=ending.is_set) as (composed, queue):
             # A name that no service can look up: it is known to live by its word alone.
             owner = f"{role} of {hours} hours"

@@ -15,7 +15,7 @@ from tests.flows.killed_jobs import Wish
 from tests.flows.killed_service import KilledService, add_key, killed_service
 from tests.flows.tenant_homes import add_tenant, store
 
-from penstock.local.places import jobs_path
+from penstock.local.home_layout import jobs_path
 from penstock.model.tenant import Tenant
 
 POSTS = 100

@@ -26,7 +26,7 @@ from penstock.aws.jobs.dead_letters import SqsDeadLetters
 from penstock.aws.jobs.items import JOB, job_place
 from penstock.jobs.rules import rules_of
 from penstock.jobs.sweep import Sweeper, sweep
-from penstock.local.places import jobs_path
+from penstock.local.home_layout import jobs_path
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of
 from penstock.model.job import Job, hash_of

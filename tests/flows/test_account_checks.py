@@ -35,7 +35,7 @@ from tests.flows.small_edge import (
 from tests.flows.tenant_homes import add_key, add_tenant
 
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.tenant import Caps, Tenant
 from penstock.settings import Settings
 from penstock.web.app import create_app
@@ -346,7 +346,7 @@ def test_what_is_large_as_csv_slips_through_the_estimate_and_ends_at_the_cap(
     shelf = FolderShelf(store=tmp_path / "store", tenant=TENANT)
     shelf.put("large", as_parquet(repeated_table(32_000)))
     add_tenant(tmp_path, Tenant(id=TENANT, hosts=(HOST,)))
-    with compose(Settings(home=tmp_path), Served(demo=False)) as resources:
+    with compose(Settings(home=tmp_path), ServedPath(demo=False)) as resources:
         answer = ask(
             create_app(resources), "/large.csv", headers={"host": HOST}, wire_bytes=20_000_000
         )

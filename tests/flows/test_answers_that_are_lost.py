@@ -23,7 +23,7 @@ from penstock.model.attempt import Attempt
 from penstock.model.event import JobEvent
 from penstock.model.job import Artifact, Job, JobState
 from penstock.model.progress import Progress
-from penstock.ports import JobStore, JobsWanted
+from penstock.ports import JobFilter, JobStore
 
 PART = Artifact(part="part-000001-00000.parquet", rows=3, bytes=4, sha256="00" * 32)
 FILES = ["manifest.json", PART.part]
@@ -50,7 +50,7 @@ class Forgetful:
         return self.inner.add(job, event)
 
     def list(
-        self, tenant: str, wanted: JobsWanted, *, limit: int, before: str | None = None
+        self, tenant: str, wanted: JobFilter, *, limit: int, before: str | None = None
     ) -> list[Job]:
         return self.inner.list(tenant, wanted, limit=limit, before=before)
 

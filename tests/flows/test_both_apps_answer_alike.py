@@ -9,7 +9,7 @@ from tests.flows.edge_requests import ask
 from tests.flows.tenant_homes import add_tenant, store
 
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.tenant import Tenant
 from penstock.settings import Settings
 from penstock.web.app import create_app
@@ -23,7 +23,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ASGIApp, AS
     home = tmp_path_factory.mktemp("alike") / "home"
     add_tenant(home, Tenant(id="area", hosts=(HOST,)))
     store(home, "area", "numbers", pa.table({"n": [1, 2, 3]}))
-    with compose(Settings(home=home, workers=0), Served(demo=False)) as resources:
+    with compose(Settings(home=home, workers=0), ServedPath(demo=False)) as resources:
         yield create_app(resources), create_downloading_app(resources)
 
 

@@ -10,7 +10,7 @@ from tests.flows.edge_requests import Answered, ask
 from tests.flows.tenant_homes import add_tenant, store
 
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.tenant import Tenant
 from penstock.settings import Settings
 from penstock.web.app import create_app
@@ -30,7 +30,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
     longer = pa.table({"text": [noise.randbytes(size).hex() for size in sizes]})
     store(home, "area", "longer", longer, row_group_rows=1_000)
     store(home, "area", "repeated", pa.table({"t": ["long " * 80] * ROWS}))
-    with compose(Settings(home=home), Served(demo=False)) as resources:
+    with compose(Settings(home=home), ServedPath(demo=False)) as resources:
         yield create_app(resources)
 
 

@@ -32,10 +32,10 @@ from penstock.aws.jobs.administration import (
 from penstock.aws.jobs.dead_letters import SqsDeadLetters
 from penstock.aws.jobs.queue import SqsDispatch
 from penstock.aws.jobs.store import DynamoJobStore
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.cli import app
-from penstock.client.job_command import Asked
-from penstock.client.jobs_command import show_job
+from penstock.client.commands.jobs import show_job
+from penstock.client.commands.session import JobOptions
 from penstock.errors import SetupError
 from penstock.jobs.cancel import discard
 from penstock.local.jobs.dead_letters import SqliteDeadLetters
@@ -127,7 +127,7 @@ def stack(aws_server: StandIn) -> Place:
         ssm.put_parameter(Name=f"/penstock/{environment}/{name}", Value=value, Type="String")
     return Place(
         options=["--aws", environment],
-        store=DynamoJobStore(Records(dynamodb, table)),
+        store=DynamoJobStore(DynamoTable(dynamodb, table)),
         dispatch=SqsDispatch(client=sqs, queues=queues, dead_letters=dead),
         letters=SqsDeadLetters(client=sqs, url=dead, wait_seconds=0),
         lay=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
@@ -294,5 +294,5 @@ def test_a_redriven_job_is_worked_on_by_the_service(
     monkeypatch.setenv("PENSTOCK_KEY", key)
     with serving(None, home=home, workers=1) as service, bounded():
         out = str(tmp_path / "area.csv")
-        assert show_job(job_id, asked=Asked(url=service.url, quiet=True), output=out) == 0
+        assert show_job(job_id, asked=JobOptions(url=service.url, quiet=True), output=out) == 0
     assert len((tmp_path / "area.csv").read_text().splitlines()) == 61

@@ -19,12 +19,12 @@ from penstock.jobs.cancel import cancel
 from penstock.jobs.redrive import redrive
 from penstock.jobs.submit import Submission, submit
 from penstock.local.datasets.publish import publish
+from penstock.local.home_layout import databases_path
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.ports import LocalJobs, local_jobs
-from penstock.local.places import databases_path
 from penstock.model.clock import utc_now
 from penstock.model.job import SIZES, Job
-from penstock.ports import JobsWanted
+from penstock.ports import JobFilter
 
 MOST_CALLS = 200
 
@@ -161,7 +161,7 @@ def test_who_is_killed_while_submitting_makes_one_job_or_none(
             assert others.live(home, "submit", key) == ("ended", "-")
             of_key = [
                 job
-                for job in jobs.ports.store.list("acme", JobsWanted(), limit=1000)
+                for job in jobs.ports.store.list("acme", JobFilter(), limit=1000)
                 if job.idempotency_key == key
             ]
             assert len(of_key) == 1, name

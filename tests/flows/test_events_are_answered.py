@@ -30,7 +30,7 @@ from tests.management_api import ManagementApi, management_api
 from tests.stand_ins import StandIn
 
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.job import Job
 
 EVENTS = REPOSITORY / "events"
@@ -80,7 +80,7 @@ def job(stack: Stack) -> Iterator[Job]:
     """The job that the events are about, as good as new."""
     put = put_example_job(stack)
     yield put
-    records = Records(client_of(stack.aws, "dynamodb"), stack.jobs_table)
+    records = DynamoTable(client_of(stack.aws, "dynamodb"), stack.jobs_table)
     DynamoJobUpkeep(records).remove(put.tenant, put.id)
     prefix = f"{put.tenant}/{put.folder}/"
     store = client_of(stack.s3, "s3")

@@ -23,10 +23,10 @@ from tests.flows.tenant_homes import add_key, add_tenant, store
 from typer.testing import CliRunner
 
 from penstock.cli import app
-from penstock.client.command import get
-from penstock.client.export_command import export, list_types
-from penstock.client.job_command import Asked
-from penstock.client.jobs_command import delete_job, list_jobs, show_job, watch_jobs
+from penstock.client.commands.export import export, list_types
+from penstock.client.commands.get import get
+from penstock.client.commands.jobs import delete_job, list_jobs, show_job, watch_jobs
+from penstock.client.commands.session import JobOptions
 from penstock.model.tenant import Tenant
 
 ROWS = 5_000
@@ -78,7 +78,7 @@ def penstock(*arguments: str, **environment: str) -> "subprocess.CompletedProces
 
 def begun(capsys: pytest.CaptureFixture[str], *params: str) -> str:
     """Submit a slice and give its job's id, which is all that standard output gets."""
-    assert export("dataset-slice", params or SLICE, asked=Asked()) == 0
+    assert export("dataset-slice", params or SLICE, asked=JobOptions()) == 0
     said = capsys.readouterr()
     job_id = said.out.strip()
     assert f"penstock jobs {job_id} --watch" in said.err
@@ -111,7 +111,7 @@ def test_a_format_that_is_named_is_written_as_one_file(
 ) -> None:
     out = f"{tmp_path}/new/"
     formats = ["csv", "ndjson"]
-    assert export("dataset-slice", SLICE, asked=Asked(), formats=formats, output=out) == 0
+    assert export("dataset-slice", SLICE, asked=JobOptions(), formats=formats, output=out) == 0
     said = capsys.readouterr().err
     assert said.count("verified: sha256 ") == 2
     assert said.count("what the service told before") == 2
@@ -127,7 +127,7 @@ def test_a_file_name_with_an_extension_gets_no_second_one(
     named = [*SLICE, "file_name=mine.csv"]
     out = f"{tmp_path}/new/"
     for written in (formats, []):
-        asked = Asked(force=True, quiet=True)
+        asked = JobOptions(force=True, quiet=True)
         assert export("dataset-slice", named, asked=asked, formats=written, output=out) == 0
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
         f"mine.{extension}" for extension in formats
@@ -143,7 +143,7 @@ def test_standard_output_gets_the_result_and_nothing_else(service: Service, key:
 def test_a_key_of_idempotency_gives_the_same_job(
     key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = Asked(quiet=True)
+    asked = JobOptions(quiet=True)
     ids = set()
     for idempotency_key in ("mine", "mine", None, None):
         assert export("dataset-slice", SLICE, asked=asked, idempotency_key=idempotency_key) == 0
@@ -181,16 +181,16 @@ def test_types_are_listed_with_their_parameters(
     monkeypatch.setenv(
         "PENSTOCK_KEY", add_key(service.resources, "acme", user="root", role="admin")
     )
-    assert list_types(asked=Asked()) == 0
+    assert list_types(asked=JobOptions()) == 0
     listed = capsys.readouterr().out
     assert "dataset-slice: Any slice of a dataset\n" in listed
     (line,) = [each for each in listed.splitlines() if "--param dataset=" in each]
     assert "  required  " in line
-    assert list_types(asked=Asked(), type_name="dataset-slice") == 0
+    assert list_types(asked=JobOptions(), type_name="dataset-slice") == 0
     assert capsys.readouterr().out.count("\n") < listed.count("\n")
-    assert list_types(asked=Asked(as_json=True)) == 0
+    assert list_types(asked=JobOptions(as_json=True)) == 0
     assert "dataset-slice" in {each["type"] for each in json.loads(capsys.readouterr().out)}
-    assert list_types(asked=Asked(), type_name="nothing") == 1
+    assert list_types(asked=JobOptions(), type_name="nothing") == 1
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_what_cannot_be_exported_is_one_line_that_names_the_field(
     code: int,
     told: str,
 ) -> None:
-    assert export(type_name, params, asked=Asked()) == code
+    assert export(type_name, params, asked=JobOptions()) == code
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("penstock export: ")
@@ -231,20 +231,20 @@ def test_a_mistake_in_the_output_is_found_before_there_is_a_job(
         ("no/folder.csv", [], "no folder"),
         ("a.txt", ["csv", "json"], "need a folder"),
     ):
-        asked = Asked()
+        asked = JobOptions()
         out = str(tmp_path / output)
         assert export("dataset-slice", SLICE, asked=asked, formats=formats, output=out) == 2
         assert told in capsys.readouterr().err
-    json_and_data = export("dataset-slice", SLICE, asked=Asked(as_json=True), output="-")
+    json_and_data = export("dataset-slice", SLICE, asked=JobOptions(as_json=True), output="-")
     assert json_and_data == 2
     capsys.readouterr()
-    assert list_jobs(asked=Asked(as_json=True), kind=None, state=None, limit=9) == 0
+    assert list_jobs(asked=JobOptions(as_json=True), kind=None, state=None, limit=9) == 0
     assert json.loads(capsys.readouterr().out) == []
     assert (tmp_path / "there.csv").read_text() == "mine"
 
 
 def test_an_export_in_json_is_one_document(key: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert export("dataset-slice", SLICE, asked=Asked(as_json=True), wait=True) == 0
+    assert export("dataset-slice", SLICE, asked=JobOptions(as_json=True), wait=True) == 0
     job = json.loads(capsys.readouterr().out)
     assert (job["state"], job["progress"]["high_water"]) == ("SUCCEEDED", 3333)
 
@@ -253,9 +253,9 @@ def test_who_has_no_key_is_told_where_to_put_it(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("PENSTOCK_KEY", raising=False)
-    assert list_jobs(asked=Asked(url=service.url), kind=None, state=None, limit=9) == 1
+    assert list_jobs(asked=JobOptions(url=service.url), kind=None, state=None, limit=9) == 1
     assert "into the variable PENSTOCK_KEY" in capsys.readouterr().err
-    assert list_jobs(asked=Asked(key_env="NOT_SET"), kind=None, state=None, limit=9) == 2
+    assert list_jobs(asked=JobOptions(key_env="NOT_SET"), kind=None, state=None, limit=9) == 2
 
 
 # Jobs.
@@ -265,28 +265,28 @@ def test_jobs_are_listed_shown_followed_and_fetched(
     service: Service, key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = begun(capsys), begun(capsys)
-    assert show_job(first, asked=Asked(), watch=True) == 0
+    assert show_job(first, asked=JobOptions(), watch=True) == 0
     assert f"{first}: SUCCEEDED, 3,333 rows" in capsys.readouterr().err
-    assert watch_jobs(asked=Asked(), kind=None, state=None) == 0
+    assert watch_jobs(asked=JobOptions(), kind=None, state=None) == 0
     capsys.readouterr()
 
-    assert list_jobs(asked=Asked(), kind="export", state="succeeded", limit=9) == 0
+    assert list_jobs(asked=JobOptions(), kind="export", state="succeeded", limit=9) == 0
     heading, *lines = capsys.readouterr().out.splitlines()
     assert heading.split() == ["JOB", "TYPE", "STATE", "ROWS", "AGE"]
     assert [line.split()[0] for line in lines] == [second, first]
     assert "3,333 of 3,333 (100%)" in lines[0]
-    assert list_jobs(asked=Asked(), kind="export", state=None, limit=1) == 0
+    assert list_jobs(asked=JobOptions(), kind="export", state=None, limit=1) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
-    assert list_jobs(asked=Asked(), kind="import", state=None, limit=9) == 0
+    assert list_jobs(asked=JobOptions(), kind="import", state=None, limit=9) == 0
     assert "There are no such jobs." in capsys.readouterr().err
 
-    assert show_job(first, asked=Asked()) == 0
+    assert show_job(first, asked=JobOptions()) == 0
     shown = capsys.readouterr()
     assert "  dataset   area\n  query     quality=some" in shown.out
     assert f"penstock jobs {first} -o FILE" in shown.err
-    assert show_job(first, asked=Asked(as_json=True)) == 0
+    assert show_job(first, asked=JobOptions(as_json=True)) == 0
     assert json.loads(capsys.readouterr().out)["id"] == first
-    assert show_job(first, asked=Asked(), output=str(tmp_path / "a.csv")) == 0
+    assert show_job(first, asked=JobOptions(), output=str(tmp_path / "a.csv")) == 0
     assert (tmp_path / "a.csv").read_bytes() == download(service, "csv")
 
 
@@ -298,21 +298,21 @@ def test_another_user_s_job_is_none(
 ) -> None:
     job_id = begun(capsys)
     monkeypatch.setenv("PENSTOCK_KEY", add_key(service.resources, "acme", user="eve"))
-    assert show_job(job_id, asked=Asked()) == 1
-    assert show_job(job_id, asked=Asked(), cancel=True) == 1
-    assert delete_job(job_id, asked=Asked()) == 1
+    assert show_job(job_id, asked=JobOptions()) == 1
+    assert show_job(job_id, asked=JobOptions(), cancel=True) == 1
+    assert delete_job(job_id, asked=JobOptions()) == 1
     assert capsys.readouterr().err.count("404 Not Found: There is no such job here.") == 3
     monkeypatch.setenv("PENSTOCK_KEY", key)
-    assert show_job(job_id, asked=Asked(quiet=True), watch=True) == 0
+    assert show_job(job_id, asked=JobOptions(quiet=True), watch=True) == 0
 
 
 def test_a_job_that_was_deleted_is_gone_with_its_result(
     key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job_id = begun(capsys)
-    assert show_job(job_id, asked=Asked(quiet=True), watch=True) == 0
-    assert delete_job(job_id, asked=Asked()) == 0
-    assert show_job(job_id, asked=Asked(), output=str(tmp_path / "a.csv")) == 1
+    assert show_job(job_id, asked=JobOptions(quiet=True), watch=True) == 0
+    assert delete_job(job_id, asked=JobOptions()) == 0
+    assert show_job(job_id, asked=JobOptions(), output=str(tmp_path / "a.csv")) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -320,8 +320,8 @@ def test_a_job_that_is_over_cannot_be_cancelled_and_asking_does_no_harm(
     key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job_id = begun(capsys)
-    assert show_job(job_id, asked=Asked(quiet=True), watch=True) == 0
-    assert show_job(job_id, asked=Asked(), cancel=True) == 0
+    assert show_job(job_id, asked=JobOptions(quiet=True), watch=True) == 0
+    assert show_job(job_id, asked=JobOptions(), cancel=True) == 0
     assert "SUCCEEDED" in capsys.readouterr().out
 
 
@@ -333,7 +333,7 @@ def test_a_cancelled_job_ends_and_says_so() -> None:
         ran = penstock("jobs", JOB_ID, "--cancel", "--watch", PENSTOCK_URL=desk.url)
         assert ran.returncode == 0, ran.stderr
         assert f"premium-pay {JOB_ID}: CANCELLED" in ran.stderr
-        assert show_job(JOB_ID, asked=Asked(url=desk.url), watch=True) == 1
+        assert show_job(JOB_ID, asked=JobOptions(url=desk.url), watch=True) == 1
     assert desk.paths()[0] == f"POST /v1/jobs/{JOB_ID}/cancel"
 
 

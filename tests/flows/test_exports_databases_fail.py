@@ -12,7 +12,7 @@ from tests.stepped_outputs import Before, Stepped, once
 from penstock.errors import BusyError, NoDatabaseError
 from penstock.exports.readers import TenantReaders
 from penstock.jobs.cancel import cancel
-from penstock.jobs.run import Ran
+from penstock.jobs.run import RunOutcome
 
 NOWHERE = "host=/nowhere user=x password=x dbname=x"
 
@@ -31,7 +31,7 @@ def many_entries(demo: PostgresDatabase) -> Iterator[None]:
         demo.execute("DELETE FROM audit_trail WHERE id > 1000000")
 
 
-def run_with(house: ExportHouse, before: Before) -> Ran:
+def run_with(house: ExportHouse, before: Before) -> RunOutcome:
     outputs = Stepped(house.sources.outputs, before)
     return house.run(sources=replace(house.sources, outputs=outputs))
 

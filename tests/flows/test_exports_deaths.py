@@ -13,7 +13,7 @@ from tests.export_parts import ExportHouse, export_house
 from tests.stepped_outputs import Before, Stepped, once
 
 from penstock.exports.limits import ExportLimits
-from penstock.jobs.run import Ran
+from penstock.jobs.run import RunOutcome
 from penstock.model.job import Job
 
 ROWS = 210_000
@@ -47,7 +47,7 @@ class Dying:
             raise DeathError(self.steps[-1])
 
 
-def run_with(house: ExportHouse, before: Before) -> Ran:
+def run_with(house: ExportHouse, before: Before) -> RunOutcome:
     outputs = Stepped(house.sources.outputs, before)
     return house.run(sources=replace(house.sources, outputs=outputs), limits=PARTS)
 

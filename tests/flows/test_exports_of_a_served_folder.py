@@ -11,11 +11,11 @@ from tests.flows.bounded import bounded
 from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_key
 
-from penstock.client.export_command import export, list_types
-from penstock.client.job_command import Asked
+from penstock.client.commands.export import export, list_types
+from penstock.client.commands.session import JobOptions
 from penstock.local.tenants.alone import is_this_machine
 from penstock.model.tenant import Tenant
-from penstock.web.identity import Asker
+from penstock.web.front.identity import Asker
 from penstock.web.jobs.page import jobs_page
 
 ROWS = 500
@@ -50,7 +50,7 @@ def test_whoever_serves_a_folder_to_this_machine_exports_at_once(
 ) -> None:
     monkeypatch.delenv("PENSTOCK_KEY", raising=False)
     with serving(folder, home=tmp_path / "home", workers=1) as service:
-        asked = Asked(url=service.url)
+        asked = JobOptions(url=service.url)
         assert list_types(asked=asked) == 0
         assert "dataset-slice" in capsys.readouterr().out
         for number in range(3):
@@ -73,7 +73,7 @@ def test_a_folder_that_others_may_ask_is_exported_with_a_key_and_that_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv("PENSTOCK_KEY", raising=False)
-    asked = Asked(url=elsewhere.url)
+    asked = JobOptions(url=elsewhere.url)
     assert list_types(asked=asked) == 0
     said = capsys.readouterr()
     assert said.out == ""

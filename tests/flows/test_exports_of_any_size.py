@@ -16,17 +16,17 @@ from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_key, add_tenant, store
 
 from penstock.client import Client
-from penstock.client.command import get
-from penstock.client.export_command import export
-from penstock.client.job_command import Asked
-from penstock.client.jobs_command import delete_job, list_jobs, show_job
+from penstock.client.commands.export import export
+from penstock.client.commands.get import get
+from penstock.client.commands.jobs import delete_job, list_jobs, show_job
+from penstock.client.commands.session import JobOptions
 from penstock.errors import TransferError
 from penstock.model.tenant import Caps, Tenant
 
 ROWS = 60_000
 CAP = 100_000
 SLICE = ["dataset=area"]
-ASKED = Asked()
+ASKED = JobOptions()
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def is_whole(file: Path) -> bool:
 
 def begun(capsys: pytest.CaptureFixture[str], *, formats: tuple[str, ...] = ()) -> str:
     """Export without any format but those, and give the job's id once it is over."""
-    quiet = Asked(quiet=True)
+    quiet = JobOptions(quiet=True)
     assert export("dataset-slice", SLICE, asked=quiet, formats=formats, wait=True) == 0
     return capsys.readouterr().out.strip()
 
@@ -153,7 +153,7 @@ def test_nobody_exports_what_is_another_s_result(
     monkeypatch.setenv("PENSTOCK_KEY", add_key(service.resources, "acme", user="eve"))
     assert export("dataset-slice", [f"dataset=exports/{job_id}"], asked=ASKED) == 1
     assert "404" in capsys.readouterr().err
-    assert list_jobs(asked=Asked(as_json=True), kind=None, state=None, limit=9) == 0
+    assert list_jobs(asked=JobOptions(as_json=True), kind=None, state=None, limit=9) == 0
     assert capsys.readouterr().out.strip() == "[]"
 
 
@@ -165,7 +165,7 @@ def test_a_further_export_that_is_refused_is_told_with_why(
     faults = [None, None, too_large, refused]
     with desk_serving(Desk(steps=[step("SUCCEEDED", 9)], faults=faults)) as desk:
         out = str(tmp_path / "a.csv")
-        assert show_job(JOB_ID, asked=Asked(url=desk.url), output=out) == 1
+        assert show_job(JOB_ID, asked=JobOptions(url=desk.url), output=out) == 1
     told = capsys.readouterr().err
     assert "It is too large. Writing it as one file failed, too: 403" in told
     assert "No more exports today." in told
@@ -188,7 +188,7 @@ def test_python_exports_to_a_file_of_any_size(
     assert is_whole(tmp_path / "big.parquet")
     assert done.job_id is not None
     file = tmp_path / "kept.csv"
-    assert show_job(done.job_id, asked=Asked(quiet=True), output=str(file)) == 0
+    assert show_job(done.job_id, asked=JobOptions(quiet=True), output=str(file)) == 0
     assert is_whole(file)
 
 

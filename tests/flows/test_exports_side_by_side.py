@@ -24,18 +24,18 @@ from penstock.exports.limits import ExportLimits
 from penstock.exports.sources import ExportSources
 from penstock.jobs.cancel import cancel
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import Ran
+from penstock.jobs.run import RunOutcome
 from penstock.jobs.submit import Submission, submit
 from penstock.jobs.sweep import Sweeper
 from penstock.local.compose import work_commands
+from penstock.local.home_layout import databases_path
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.local.jobs.range_pool import RangePool
-from penstock.local.opened import Served
-from penstock.local.places import databases_path
+from penstock.local.opened_store import ServedPath
 from penstock.local.supervise import Supervisor
 from penstock.model.job import Job
-from penstock.ports import RangeRead, RangesWanted
+from penstock.ports import RangeRead, RangesRequest
 from penstock.settings import Settings
 
 SMALL_RANGES = ExportLimits(range_rows=1_000)
@@ -69,7 +69,7 @@ class Meddling:
 
     def read(
         self,
-        wanted: RangesWanted,
+        wanted: RangesRequest,
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
@@ -110,7 +110,9 @@ def assert_result(house: ExportHouse, job: Job, expected: pa.Table) -> None:
     assert readers_of(os.getpid()) == []
 
 
-def begun_anew(house: ExportHouse, home: Path, meddle: Callable[[], None]) -> tuple[Job, Ran]:
+def begun_anew(
+    house: ExportHouse, home: Path, meddle: Callable[[], None]
+) -> tuple[Job, RunOutcome]:
     """Have something happen in the midst of an attempt, which is then followed by a good one."""
     job = house.submit("order-lines", {})
     ran = house.run(sources=sources_of(house, home, meddle=meddle))
@@ -289,7 +291,7 @@ def hand_on_dead(jobs: LocalJobs) -> None:
         now=lambda: datetime.now(UTC),
     )
     Supervisor(
-        commands=work_commands(Settings(), Served()),
+        commands=work_commands(Settings(), ServedPath()),
         queue=jobs.queue,
         sweeper=sweeper,
         sweep_seconds=30,

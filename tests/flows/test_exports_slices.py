@@ -24,7 +24,7 @@ from penstock.model.dataset import Dataset
 from penstock.model.format import Style
 from penstock.model.slice import everything
 from penstock.ports import Outputs
-from penstock.reading.encoded import Caps, encoded
+from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.tally import Tally
@@ -142,7 +142,7 @@ def read(house: ExportHouse, dataset: Dataset, extension: str, style: Style) -> 
         allowance=Allowance(seconds=60),
         pace=AT_ONCE,
         tally=Tally(),
-        caps=Caps(),
+        caps=AnswerCaps(),
     )
 
 

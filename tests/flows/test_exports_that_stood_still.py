@@ -12,7 +12,7 @@ from penstock.errors import UnknownDatasetError
 from penstock.exports.sources import ExportSources
 from penstock.jobs.redrive import redrive
 from penstock.jobs.rules import JobRules
-from penstock.jobs.sweep import Sweeper, Swept, release
+from penstock.jobs.sweep import SweepCounts, Sweeper, release
 from penstock.model.job import Job
 from penstock.ports import Outputs
 
@@ -59,7 +59,7 @@ def count_as_dead(house: ExportHouse, job: Job, *, attempts: int) -> None:
         seconds=lambda: jobs.seconds,
         now=lambda: jobs.now,
     )
-    release(sweeper, jobs.latest(job), swept=Swept())
+    release(sweeper, jobs.latest(job), swept=SweepCounts())
 
 
 def test_a_job_that_has_failed_meanwhile_shows_no_result(house: ExportHouse) -> None:

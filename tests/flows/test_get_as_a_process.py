@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from tests.flows.scripted_origin import Origin, Plan, serving
 
-from penstock.client.command import get
+from penstock.client.commands.get import get
 
 ROWS = b"".join(b"%d,oak\n" % n for n in range(50_000))
 
 PROGRAM = """
 import sys
-from penstock.client import command
+from penstock.client.commands import get as command
 code = command.get(sys.argv[1], sys.argv[2], coding=sys.argv[3])
 sys.exit(code)
 """

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.flows.scripted_origin import Fields, Origin, Plan, serving
 
-from penstock.client.coding import WantedCoding
-from penstock.client.download import download
-from penstock.client.stream import stream
-from penstock.client.wish import Wish
+from penstock.client.files.download import download
+from penstock.client.transfer.coding import WantedCoding
+from penstock.client.transfer.options import DownloadOptions
+from penstock.client.transfer.stream import stream
 from penstock.errors import TransferError
 
 ROWS = b"".join(b"%d,oak\n" % n for n in range(500))
@@ -36,14 +36,14 @@ def test_a_contradiction_fails_visibly_and_keeps_the_bytes_aside(
 ) -> None:
     file = tmp_path / "t.csv"
     with serving(Origin(content=ROWS, receipt=receipt)) as origin:
-        wish = Wish(coding=coding, patience=origin.patience)
+        options = DownloadOptions(coding=coding, patience=origin.patience)
         with pytest.raises(TransferError, match="not what the server sent"):
-            download(f"{origin.url}/t.csv", file, wish=wish)
+            download(f"{origin.url}/t.csv", file, options=options)
         assert [path.name for path in tmp_path.iterdir()] == ["t.csv.part.bad"]
         assert (tmp_path / "t.csv.part.bad").read_bytes() == origin.coded_as(coding)
         origin.receipt = stating()
         origin.asked.clear()
-        assert download(f"{origin.url}/t.csv", file, wish=wish).verified
+        assert download(f"{origin.url}/t.csv", file, options=options).verified
     assert "Range" not in origin.asked[0].headers
     assert file.read_bytes() == ROWS
 
@@ -51,12 +51,12 @@ def test_a_contradiction_fails_visibly_and_keeps_the_bytes_aside(
 def test_damage_done_to_the_part_between_two_runs_is_found(tmp_path: Path) -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=1000), Plan(status=403)])
     with serving(origin):
-        wish = Wish(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", patience=origin.patience)
         with pytest.raises(TransferError, match="403"):
-            download(f"{origin.url}/t.csv", tmp_path / "t.csv", wish=wish)
+            download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
         (tmp_path / "t.csv.part").write_bytes(bytes(1000))
         with pytest.raises(TransferError, match="sha256"):
-            download(f"{origin.url}/t.csv", tmp_path / "t.csv", wish=wish)
+            download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert not (tmp_path / "t.csv").exists()
 
 
@@ -74,8 +74,8 @@ def test_without_a_receipt_to_trust_the_file_is_there_and_called_unverified(
     tmp_path: Path, receipt: Callable[[Fields], Fields | None], because: str
 ) -> None:
     with serving(Origin(content=ROWS, receipt=receipt)) as origin:
-        wish = Wish(patience=origin.patience)
-        done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", wish=wish)
+        options = DownloadOptions(patience=origin.patience)
+        done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_bytes() == ROWS
     assert not done.verified
     assert because in str(done.unverified_because)
@@ -91,8 +91,8 @@ def test_a_receipt_that_is_still_being_written_is_waited_for(tmp_path: Path) -> 
     states = iter(["streaming", "streaming", "complete"])
     origin = Origin(content=ROWS, receipt=lambda fields: fields | {"state": next(states)})
     with serving(origin):
-        wish = Wish(patience=origin.patience)
-        assert download(f"{origin.url}/t.csv", tmp_path / "t.csv", wish=wish).verified
+        options = DownloadOptions(patience=origin.patience)
+        assert download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options).verified
     assert origin.naps == [0.1, 0.2]
 
 
@@ -104,8 +104,8 @@ def test_the_first_answers_receipt_counts_where_a_resumed_ones_knows_less(tmp_pa
     origin = Origin(content=ROWS, script=[Plan(cut=10)])
     origin.receipt = lambda fields: whole if str(fields["id"]).endswith("1") else ranged
     with serving(origin):
-        wish = Wish(coding="identity", patience=origin.patience)
-        done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", wish=wish)
+        options = DownloadOptions(coding="identity", patience=origin.patience)
+        done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (done.verified, done.resumed_times) == (True, 1)
 
 
@@ -123,7 +123,7 @@ def test_a_damaged_coding_is_never_decoded_into_a_file(tmp_path: Path, coding: s
 
 def test_a_stream_is_checked_too() -> None:
     with serving(Origin(content=ROWS, receipt=stating(identity_sha256=WRONG))) as origin:
-        pieces = stream(f"{origin.url}/t.csv", wish=Wish(patience=origin.patience))
+        pieces = stream(f"{origin.url}/t.csv", options=DownloadOptions(patience=origin.patience))
         with pytest.raises(TransferError, match="sha256"):
             b"".join(pieces)
 
@@ -136,13 +136,13 @@ def test_a_stream_goes_on_after_a_break_without_repeating_a_byte(
 ) -> None:
     origin = Origin(content=ROWS, ranges=ranges, script=[Plan(cut=40), Plan(cut=90), Plan(cut=9)])
     with serving(origin):
-        wish = Wish(coding=coding, patience=origin.patience)
-        assert b"".join(stream(f"{origin.url}/t.csv", wish=wish)) == ROWS
+        options = DownloadOptions(coding=coding, patience=origin.patience)
+        assert b"".join(stream(f"{origin.url}/t.csv", options=options)) == ROWS
 
 
 def test_a_stream_ends_in_an_error_where_its_content_changes() -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=40), Plan(become=b"new\n")])
     with serving(origin):
-        wish = Wish(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", patience=origin.patience)
         with pytest.raises(TransferError, match="after 40 bytes"):
-            list(stream(f"{origin.url}/t.csv", wish=wish))
+            list(stream(f"{origin.url}/t.csv", options=options))

@@ -17,7 +17,7 @@ from tests.flows.serve_process import started
 from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_key, add_tenant, signed, store
 
-from penstock.client.command import get
+from penstock.client.commands.get import get
 from penstock.errors import DatasetDamagedError
 from penstock.model.tenant import Tenant
 

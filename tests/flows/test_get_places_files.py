@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.flows.scripted_origin import Origin, Plan, serving
 
-from penstock.client.command import get
-from penstock.client.download import download
-from penstock.client.wish import Wish
+from penstock.client.commands.get import get
+from penstock.client.files.download import download
+from penstock.client.transfer.options import DownloadOptions
 from penstock.errors import SetupError, TransferError
 
 ROWS = b"".join(b"%d,oak\n" % n for n in range(500))
@@ -24,7 +24,11 @@ def break_off(origin: Origin, target: Path, *, path: str = "/t.csv") -> None:
     """Leave a part of 1,000 bytes."""
     origin.script = [Plan(cut=1000), Plan(status=403)]
     with pytest.raises(TransferError, match="1,000 bytes are kept"):
-        download(origin.url + path, target, wish=Wish(coding="identity", patience=origin.patience))
+        download(
+            origin.url + path,
+            target,
+            options=DownloadOptions(coding="identity", patience=origin.patience),
+        )
     origin.asked.clear()
 
 
@@ -76,7 +80,7 @@ def test_a_file_that_exists_is_replaced_only_if_that_is_wished(tmp_path: Path) -
                 download(f"{origin.url}/t.csv", target)
             assert files_in(tmp_path) == ["trees.csv"]
         assert file.read_text() == "mine"
-        download(f"{origin.url}/t.csv", file, wish=Wish(replace=True))
+        download(f"{origin.url}/t.csv", file, options=DownloadOptions(replace=True))
     assert file.read_bytes() == ROWS
 
 
@@ -84,9 +88,9 @@ def test_a_failed_replacement_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("old")
     with serving(Origin(content=ROWS)) as origin:
         origin.script = [Plan(cut=1000), Plan(status=403)]
-        wish = Wish(replace=True, coding="identity", patience=origin.patience)
+        options = DownloadOptions(replace=True, coding="identity", patience=origin.patience)
         with pytest.raises(TransferError):
-            download(f"{origin.url}/t.csv", tmp_path / "t.csv", wish=wish)
+            download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_text() == "old"
 
 
@@ -94,14 +98,18 @@ def test_a_link_keeps_pointing_at_the_file_that_is_replaced(tmp_path: Path) -> N
     (tmp_path / "real.csv").write_text("old")
     (tmp_path / "link.csv").symlink_to("real.csv")
     with serving(Origin(content=ROWS)) as origin:
-        download(f"{origin.url}/t.csv", tmp_path / "link.csv", wish=Wish(replace=True))
+        download(
+            f"{origin.url}/t.csv", tmp_path / "link.csv", options=DownloadOptions(replace=True)
+        )
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").read_bytes() == ROWS
 
 
 def test_a_device_is_written_to_and_not_replaced() -> None:
     with serving(Origin(content=ROWS)) as origin:
-        done = download(f"{origin.url}/t.csv", Path("/dev/null"), wish=Wish(replace=True))
+        done = download(
+            f"{origin.url}/t.csv", Path("/dev/null"), options=DownloadOptions(replace=True)
+        )
     assert done.verified
     assert Path("/dev/null").is_char_device()
 
@@ -119,7 +127,7 @@ def test_a_part_of_somebody_elses_making_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(SetupError, match="no part of ours"):
             download(f"{origin.url}/t.csv", tmp_path / "t.csv")
         assert (tmp_path / "t.csv.part").read_text() == "another program's"
-        download(f"{origin.url}/t.csv", tmp_path / "t.csv", wish=Wish(replace=True))
+        download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=DownloadOptions(replace=True))
     assert files_in(tmp_path) == ["t.csv"]
 
 
@@ -160,9 +168,9 @@ def test_a_url_signed_anew_goes_on_and_another_query_does_not(
 def test_neither_key_nor_signature_is_written_down(tmp_path: Path) -> None:
     with serving(Origin(content=ROWS)) as origin:
         origin.script = [Plan(cut=1000), Plan(status=403)]
-        wish = Wish(key="pk_topsecret", coding="identity", patience=origin.patience)
+        options = DownloadOptions(key="pk_topsecret", coding="identity", patience=origin.patience)
         with pytest.raises(TransferError) as broken:
-            download(f"{origin.url}/t.csv?_sig=topsecret", tmp_path / "t.csv", wish=wish)
+            download(f"{origin.url}/t.csv?_sig=topsecret", tmp_path / "t.csv", options=options)
     note = (tmp_path / "t.csv.part.json").read_text()
     assert "topsecret" not in note + broken.value.detail
     assert set(json.loads(note)) == {"url_sha256", "coding", "etag", "first_id", "last_id"}
@@ -190,7 +198,9 @@ def test_one_file_is_written_by_one_download_at_a_time(tmp_path: Path) -> None:
                 download(url, tmp_path / "t.csv")
             refused.append(error.value.detail)
 
-        download(url, tmp_path / "t.csv", wish=Wish(report=meanwhile, coding="identity"))
+        download(
+            url, tmp_path / "t.csv", options=DownloadOptions(report=meanwhile, coding="identity")
+        )
     assert refused
     assert all("right now" in detail for detail in refused)
     assert (tmp_path / "t.csv").read_bytes() == ROWS

@@ -15,7 +15,7 @@ from tests.flows.service import serving
 from penstock.jobs.submit import Submission, submit
 from penstock.local.compose_work import compose_work
 from penstock.local.datasets.private import set_private
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.work import work_off
 from penstock.model.job import ANONYMOUS, SIZES
 from penstock.model.job_id import new_job_id
@@ -51,7 +51,7 @@ def test_no_log_has_the_whole_id_of_a_visitors_job(
     with caplog.at_level(logging.INFO, logger="penstock"):
         job = jobs.begin(None, query="n__lt=100")["id"]
         settings = Settings(home=jobs.home)
-        with compose_work(settings, Served(demo=False), is_stopping=bool) as (worker, queue):
+        with compose_work(settings, ServedPath(demo=False), is_stopping=bool) as (worker, queue):
             work_off(
                 worker,
                 queue,

@@ -13,10 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.flows.scripted_jobs import JOB_ID, Desk, Fault, serving, step
 
-from penstock.client import Client, Wish, export
-from penstock.client.calls import Calls
-from penstock.client.jobs import Jobs
-from penstock.client.watching import watch
+from penstock.client import Client, DownloadOptions, export
+from penstock.client.jobs.calls import ApiCalls
+from penstock.client.jobs.jobs_api import Jobs
+from penstock.client.jobs.watching import watch
 from penstock.errors import SetupError, TransferError
 
 WELL = [step("QUEUED"), step("RUNNING", 600), step("SUCCEEDED", 1201)]
@@ -27,8 +27,8 @@ PENDING = Fault(
 )
 
 
-def wish_of(desk: Desk, **more: object) -> Wish:
-    return Wish(patience=desk.patience, key="pk_key", **more)  # type: ignore[arg-type] # any field
+def options_of(desk: Desk, **more: object) -> DownloadOptions:
+    return DownloadOptions(patience=desk.patience, key="pk_key", **more)  # type: ignore[arg-type] # any field
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,10 @@ def wish_of(desk: Desk, **more: object) -> Wish:
     [[], [BREAK], [LATE_BREAK], [BUSY], [PENDING], [LATE_BREAK, PENDING, BUSY, BREAK, LATE_BREAK]],
 )
 def test_a_request_that_is_sent_again_makes_one_job(faults: list[Fault | None]) -> None:
-    with serving(Desk(faults=[*faults])) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with (
+        serving(Desk(faults=[*faults])) as desk,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
+    ):
         job = Jobs(calls).export("premium-pay", {"ids": [1]}, formats=["csv"]).job
         assert (job.id, job.state) == (JOB_ID, "ACCEPTED")
     assert len(desk.keys) == 1
@@ -48,7 +51,7 @@ def test_a_request_that_is_sent_again_makes_one_job(faults: list[Fault | None]) 
 
 
 def test_two_requests_have_two_keys_unless_one_is_given() -> None:
-    with serving(Desk()) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with serving(Desk()) as desk, ApiCalls(desk.url, options=options_of(desk)) as calls:
         jobs = Jobs(calls)
         for key in (None, None, "mine", "mine"):
             jobs.export("premium-pay", {}, idempotency_key=key)
@@ -58,7 +61,10 @@ def test_two_requests_have_two_keys_unless_one_is_given() -> None:
 
 
 def test_a_busy_service_is_left_alone_for_as_long_as_it_asks() -> None:
-    with serving(Desk(faults=[BUSY, BREAK])) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with (
+        serving(Desk(faults=[BUSY, BREAK])) as desk,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
+    ):
         Jobs(calls).export_types()
     assert desk.naps == [3, 1]
 
@@ -66,7 +72,10 @@ def test_a_busy_service_is_left_alone_for_as_long_as_it_asks() -> None:
 def test_what_is_refused_is_not_asked_again() -> None:
     problem = {"detail": "params.since: input should be a valid date.", "field": "params.since"}
     refused = Fault(status=422, problem=problem)
-    with serving(Desk(faults=[refused])) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with (
+        serving(Desk(faults=[refused])) as desk,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
+    ):
         with pytest.raises(TransferError, match=r"params\.since: input should") as caught:
             Jobs(calls).export("premium-pay", {"since": "soon"})
         assert caught.value.facts["status"] == 422
@@ -74,7 +83,10 @@ def test_what_is_refused_is_not_asked_again() -> None:
 
 
 def test_patience_has_an_end() -> None:
-    with serving(Desk(faults=[BREAK] * 50)) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with (
+        serving(Desk(faults=[BREAK] * 50)) as desk,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
+    ):
         with pytest.raises(TransferError, match="Gave up after 9 failures"):
             Jobs(calls).export_types()
         assert len(desk.asked) == 9
@@ -84,7 +96,7 @@ def test_a_wrong_address_is_told_at_once() -> None:
     with serving(Desk()) as desk:
         pass
     with (
-        Calls(desk.url, wish=wish_of(desk)) as calls,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
         pytest.raises(TransferError, match="No connection"),
     ):
         Jobs(calls).export_types()
@@ -93,7 +105,10 @@ def test_a_wrong_address_is_told_at_once() -> None:
 
 @pytest.mark.parametrize("faults", [[], [LATE_BREAK], [BUSY, LATE_BREAK, BREAK]])
 def test_what_was_deleted_is_deleted(faults: list[Fault | None]) -> None:
-    with serving(Desk(faults=[*faults])) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with (
+        serving(Desk(faults=[*faults])) as desk,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
+    ):
         jobs = Jobs(calls)
         jobs.delete(JOB_ID)
         assert desk.is_deleted
@@ -103,7 +118,7 @@ def test_what_was_deleted_is_deleted(faults: list[Fault | None]) -> None:
 
 @pytest.mark.parametrize("job_id", ["../exports/types", "", "a b", "x/cancel", "?"])
 def test_no_other_path_is_asked_for_than_a_job_s(job_id: str) -> None:
-    with serving(Desk()) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with serving(Desk()) as desk, ApiCalls(desk.url, options=options_of(desk)) as calls:
         jobs = Jobs(calls)
         for ask in (jobs.look, jobs.cancel, jobs.delete, jobs.result):
             with pytest.raises(SetupError, match="no job"):
@@ -115,7 +130,7 @@ def test_a_redirect_is_not_followed_with_what_changes_something() -> None:
     moved = Fault(status=301, headers={"Location": "https://other.example/v1/exports?secret=1"})
     with (
         serving(Desk(faults=[moved])) as desk,
-        Calls(desk.url, wish=wish_of(desk)) as calls,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
         pytest.raises(TransferError, match=r"to https://other.example/v1/exports: name"),
     ):
         Jobs(calls).export("premium-pay", {})
@@ -127,7 +142,7 @@ def test_a_job_is_followed_over_breaks_and_only_changes_are_told() -> None:
     faults = [None, BREAK, None, BUSY, None, BREAK]
     with (
         serving(Desk(steps=steps, faults=faults)) as desk,
-        Calls(desk.url, wish=wish_of(desk)) as calls,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
     ):
         jobs = Jobs(calls)
         begun = jobs.export("premium-pay", {})
@@ -145,7 +160,7 @@ def test_a_job_is_followed_over_breaks_and_only_changes_are_told() -> None:
 def test_a_job_that_is_deleted_meanwhile_is_over() -> None:
     with (
         serving(Desk(steps=[step("RUNNING")])) as desk,
-        Calls(desk.url, wish=wish_of(desk)) as calls,
+        ApiCalls(desk.url, options=options_of(desk)) as calls,
     ):
         jobs = Jobs(calls)
         begun = jobs.export("premium-pay", {})
@@ -157,7 +172,7 @@ def test_a_job_that_is_deleted_meanwhile_is_over() -> None:
 def test_an_export_becomes_a_file(tmp_path: Path) -> None:
     with serving(Desk(steps=[*WELL], faults=[LATE_BREAK, None, None, BREAK])) as desk:
         done = export(
-            desk.url, "premium-pay", {"ids": [1]}, to=tmp_path / "pay.csv", wish=wish_of(desk)
+            desk.url, "premium-pay", {"ids": [1]}, to=tmp_path / "pay.csv", options=options_of(desk)
         )
     assert done.path == tmp_path / "pay.csv"
     assert done.path.read_bytes() == desk.result
@@ -166,7 +181,7 @@ def test_an_export_becomes_a_file(tmp_path: Path) -> None:
 
 def test_a_client_makes_exports_of_its_tenant(tmp_path: Path) -> None:
     with serving(Desk(steps=[*WELL])) as desk:
-        client = Client(desk.url, wish=wish_of(desk))
+        client = Client(desk.url, options=options_of(desk))
         client.export("premium-pay", to=tmp_path / "-", ids=[1, 2], params={"a-b": None})
     assert (tmp_path / "-").read_bytes() == desk.result
     sent = json.loads(desk.asked[0].body)
@@ -180,19 +195,19 @@ def test_an_export_that_fails_is_an_error_with_its_reason(tmp_path: Path) -> Non
         serving(Desk(steps=[step("FAILED", error=fault)])) as desk,
         pytest.raises(TransferError, match="FAILED: No database is set up"),
     ):
-        export(desk.url, "premium-pay", to=tmp_path / "a.csv", wish=wish_of(desk))
+        export(desk.url, "premium-pay", to=tmp_path / "a.csv", options=options_of(desk))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_not_what_was_told_is_not_taken(tmp_path: Path) -> None:
     right, wrong = hashlib.sha256(b"n\n1\n").hexdigest(), "0" * 64
     with serving(Desk(steps=[*WELL], sha256=right)) as desk:
-        done = export(desk.url, "premium-pay", to=tmp_path / "a.csv", wish=wish_of(desk))
+        done = export(desk.url, "premium-pay", to=tmp_path / "a.csv", options=options_of(desk))
         assert done.verified
         assert done.sha256 == right
         desk.sha256 = wrong
         with pytest.raises(TransferError, match="the service had told 0000"):
-            export(desk.url, "premium-pay", to=tmp_path / "b.csv", wish=wish_of(desk))
+            export(desk.url, "premium-pay", to=tmp_path / "b.csv", options=options_of(desk))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv.part.bad"]
 
 
@@ -200,7 +215,7 @@ def test_the_key_stays_with_the_service() -> None:
     with serving(Desk(result=b"n\n2\n")) as elsewhere, serving(Desk(steps=[*WELL])) as desk:
         result = {"downloads": {"csv": f"{elsewhere.url}/exports/x.csv?_sig=1"}, "files": {}}
         desk.faults = [None, None, None, None, Fault(status=200, problem=result)]
-        export(desk.url, "premium-pay", to=Path("/dev/null"), wish=wish_of(desk))
+        export(desk.url, "premium-pay", to=Path("/dev/null"), options=options_of(desk))
     assert [each.headers.get("X-Api-Key") for each in elsewhere.asked] == [None]
     assert desk.asked[-1].path.endswith("/result")
 
@@ -212,7 +227,7 @@ def test_a_result_is_fetched_from_nowhere_but_the_web(url: object, tmp_path: Pat
     result = {"downloads": {"csv": url}, "files": {}}
     faults = [None, None, None, None, Fault(status=200, problem=result)]
     with serving(Desk(steps=[*WELL], faults=faults)) as desk, pytest.raises(TransferError):
-        export(desk.url, "premium-pay", to=tmp_path / "a.csv", wish=wish_of(desk))
+        export(desk.url, "premium-pay", to=tmp_path / "a.csv", options=options_of(desk))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -220,7 +235,7 @@ def test_a_download_that_outlives_its_url_goes_on_under_a_new_one(tmp_path: Path
     expired = Fault(status=403, problem={"detail": "The signed URL has expired."})
     faults = [*[None] * 5, Fault(cut=1), expired, None, Fault(cut=2), expired]
     with serving(Desk(steps=[*WELL], result=b"n\n1\n2\n", faults=[*faults])) as desk:
-        done = export(desk.url, "premium-pay", to=tmp_path / "a.csv", wish=wish_of(desk))
+        done = export(desk.url, "premium-pay", to=tmp_path / "a.csv", options=options_of(desk))
     assert (tmp_path / "a.csv").read_bytes() == desk.result
     assert done.resumed_times > 0
     fetched = [each for each in desk.asked if each.path.startswith("/exports/")]
@@ -241,7 +256,7 @@ def test_a_url_that_never_opens_is_an_error_and_not_a_circle(tmp_path: Path) -> 
         serving(Desk(steps=[*WELL], faults=faults)) as desk,
         pytest.raises(TransferError, match="1 bytes are kept"),
     ):
-        export(desk.url, "premium-pay", to=tmp_path / "a.csv", wish=wish_of(desk))
+        export(desk.url, "premium-pay", to=tmp_path / "a.csv", options=options_of(desk))
     assert len([each for each in desk.asked if each.path.startswith("/exports/")]) == 3
 
 
@@ -262,7 +277,7 @@ json_values = st.recursive(
 
 
 def test_whatever_is_answered_is_read_or_an_error() -> None:
-    with serving(Desk()) as desk, Calls(desk.url, wish=wish_of(desk)) as calls:
+    with serving(Desk()) as desk, ApiCalls(desk.url, options=options_of(desk)) as calls:
         jobs = Jobs(calls)
         ways: list[Callable[[], object]] = [
             jobs.export_types,

@@ -25,14 +25,14 @@ from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
 from penstock.aws.jobs.used_keys import DynamoUsedKeys
 from penstock.aws.services.clients import Clients
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.errors import PermanentError, UnknownJobError
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.redrive import redrive
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import Ran, Work, Worker, run
+from penstock.jobs.run import RunOutcome, Work, Worker, run
 from penstock.jobs.submit import Submission, submit
-from penstock.jobs.sweep import Sweeper, Swept, sweep
+from penstock.jobs.sweep import SweepCounts, Sweeper, sweep
 from penstock.model.attempt import Attempt
 from penstock.model.job import SIZES, Artifact, Job
 from penstock.model.message import message_from, message_of
@@ -66,7 +66,7 @@ class Stack:
         )
         return submit(self.ports, wanted, now=self.clock())
 
-    def run_next(self, work: Work) -> Ran:
+    def run_next(self, work: Work) -> RunOutcome:
         """Work on the one message that is due."""
         (body,) = received(self.sqs, self.queue)
         message = message_from(body)
@@ -82,7 +82,7 @@ class Stack:
             now=self.clock,
         )
 
-    def sweep(self, *, after: float) -> Swept:
+    def sweep(self, *, after: float) -> SweepCounts:
         self.seconds += after
         self.clock.time += timedelta(seconds=after)
         return sweep(
@@ -129,7 +129,7 @@ def stack(
     queue, dead_letters = (fresh_queue(sqs, name) for name in ("jobs", "dead"))
     clients, clock = Clients(), Clock()
     records, listening = (
-        Records(clients.of("dynamodb"), table) for table in (jobs_table, sockets_table)
+        DynamoTable(clients.of("dynamodb"), table) for table in (jobs_table, sockets_table)
     )
     sockets = DynamoSockets(listening, now=clock)
     with management_api() as api:

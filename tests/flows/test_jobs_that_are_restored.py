@@ -17,7 +17,7 @@ from penstock.aws.jobs.events import DynamoJobEvents
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
 from penstock.aws.jobs.used_keys import DynamoUsedKeys
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.errors import UnknownJobError
 
 PATIENCE_SECONDS = 120
@@ -25,7 +25,7 @@ PAGE = ROOT / "docs" / "operations" / "restoring.md"
 
 
 def jobs_in(server: StandIn, table: str) -> JobRecords:
-    records = Records(client_of(server, "dynamodb"), table)
+    records = DynamoTable(client_of(server, "dynamodb"), table)
     return JobRecords(
         store=DynamoJobStore(records),
         used_keys=DynamoUsedKeys(records),

@@ -13,8 +13,8 @@ from tests.flows.tenant_homes import add_tenant, store
 from tests.long_runs import Account, amount, seed, until
 from tests.postgres_parts import PostgresServer
 
+from penstock.local.home_layout import databases_path
 from penstock.local.jobs.databases import FileDatabases
-from penstock.local.places import databases_path
 from penstock.model.tenant import Tenant
 
 IN_FLIGHT = 4

@@ -17,7 +17,7 @@ from tests.flows.service import Service, serving
 from tests.flows.tenant_homes import add_key, add_tenant, store
 
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.tenant import Caps, Tenant
 from penstock.reading.engine import Allowance
 from penstock.settings import Settings
@@ -297,7 +297,7 @@ def test_an_address_may_ask_so_many_times_a_minute(tmp_path: Path) -> None:
         assert await statuses("127.0.0.1", 6) == [200] * 6
         assert await statuses("::1", 6) == [200] * 6
 
-    with compose(settings, Served(demo=False)) as resources:
+    with compose(settings, ServedPath(demo=False)) as resources:
         app = create_app(resources)
         asyncio.run(asked())
 

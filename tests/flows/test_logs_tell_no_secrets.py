@@ -20,7 +20,7 @@ from tests.kept_log import log_as_it_was
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.logs.requests import request_log
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.tenant import Tenant
 from penstock.settings import Settings
 from penstock.web.app import create_app
@@ -68,7 +68,7 @@ def logged(tmp_path: Path) -> Iterator[Logged]:
     longer = ["short"] * 15_000 + [str(n) * 400 for n in range(15_000, ROWS)]
     store(home, "area", "longer", pa.table({"t": longer}), row_group_rows=1_000)
     output = io.StringIO()
-    with compose(Settings(home=home), Served(demo=False)) as resources, log_as_it_was():
+    with compose(Settings(home=home), ServedPath(demo=False)) as resources, log_as_it_was():
         with redirect_stdout(output):
             log_as_json(service="download")
         keep = request_log(service="download", namespace="Penstock")

@@ -10,7 +10,7 @@ from penstock.cli.homes import settings_of
 from penstock.errors import SetupError
 from penstock.local.compose import work_commands
 from penstock.local.compose_work import compose_work
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.work import work_off
 from penstock.model.job import SIZES
 from penstock.settings import Settings
@@ -23,7 +23,10 @@ def _worked_off(home: Path, *, tenant: str | None, own: dict[str, int]) -> None:
     """Work until nothing is left that this worker takes."""
     settings = Settings(home=home, own_workers=own)
     is_idle: list[bool] = []
-    with compose_work(settings, Served(demo=False), is_stopping=lambda: False) as (worker, queue):
+    with compose_work(settings, ServedPath(demo=False), is_stopping=lambda: False) as (
+        worker,
+        queue,
+    ):
         work_off(
             worker,
             queue,
@@ -75,7 +78,7 @@ def test_a_service_starts_the_workers_that_a_tenant_has_of_its_own(tmp_path: Pat
 
 def test_workers_of_a_tenant_come_behind_those_of_all_others() -> None:
     settings = Settings(workers=2, own_workers={"acme": 2, "river": 1})
-    commands = work_commands(settings, Served(path=Path("data")))
+    commands = work_commands(settings, ServedPath(path=Path("data")))
     tenants = [
         command[command.index("--tenant") + 1] if "--tenant" in command else None
         for command in commands

@@ -12,11 +12,11 @@ from tests.range_processes import PATIENCE_SECONDS, await_end_of, readers_of
 
 from penstock.errors import JobCancelledError, RecoverableError
 from penstock.exports.limits import ExportLimits
+from penstock.local.home_layout import databases_path
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.range_pool import RangePool
-from penstock.local.places import databases_path
 from penstock.model.job_id import new_job_id
-from penstock.ports import RangesWanted
+from penstock.ports import RangesRequest
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def pool(database: socket.socket, tmp_path: Path) -> RangePool:
     return RangePool(home=tmp_path, has_demo=False, limits=ExportLimits(), at_once=1)
 
 
-def wanted() -> RangesWanted:
+def wanted() -> RangesRequest:
     job_id = new_job_id()
     described = {
         "number": 0,
@@ -43,7 +43,7 @@ def wanted() -> RangesWanted:
         "parameters": [],
         "sort": ["a"],
     }
-    return RangesWanted(
+    return RangesRequest(
         tenant="acme",
         job_id=job_id,
         folder=f"exports/{job_id}",

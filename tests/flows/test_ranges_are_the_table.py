@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.postgres_parts import PostgresDatabase, PostgresServer, never
 
 from penstock.errors import PermanentError, RecoverableError
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
-from penstock.exports.place import Place
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.range_answers import Answer, range_read, read_as_described
 from penstock.exports.ranges import joined, split
@@ -60,10 +60,10 @@ def readers(database: PostgresDatabase) -> Iterator[TenantReaders]:
 _folders = count()
 
 
-def place_in(root: Path, *, mark: str = "") -> Place:
+def place_in(root: Path, *, mark: str = "") -> JobFolder:
     """A folder that nothing else is in."""
     folder = f"exports/{next(_folders)}"
-    return Place(outputs=FileOutputs(root), tenant="acme", folder=folder, token=1, mark=mark)
+    return JobFolder(outputs=FileOutputs(root), tenant="acme", folder=folder, token=1, mark=mark)
 
 
 def fill(database: PostgresDatabase, table: str, keys: Sequence[object]) -> None:
@@ -78,7 +78,7 @@ def in_ranges(
     held: Snapshot,
     readers: TenantReaders,
     query: TableQuery,
-    place: Place,
+    place: JobFolder,
     *,
     n: int,
     limits: ExportLimits,
@@ -99,7 +99,7 @@ def in_ranges(
     return pa.concat_tables(_table(place, part.part) for part in parts)
 
 
-def _table(place: Place, name: str) -> pa.Table:
+def _table(place: JobFolder, name: str) -> pa.Table:
     content = place.outputs.read(place.tenant, f"{place.folder}/{name}", max_bytes=1 << 30)
     assert content is not None
     return pq.read_table(pa.BufferReader(content))
@@ -139,7 +139,7 @@ def test_who_reads_a_range_again_stores_its_own_files(
     fill(database, "t bigint", list(range(100)))
     query = TableQuery(sql='SELECT key, place FROM "t bigint"', sort=("key",))
     one, other = place_in(tmp_path, mark="-1a2b"), place_in(tmp_path)
-    other = Place(outputs=one.outputs, tenant="acme", folder=one.folder, token=1, mark="-3c4d")
+    other = JobFolder(outputs=one.outputs, tenant="acme", folder=one.folder, token=1, mark="-3c4d")
     with database.snapshot() as held:
         tables = [
             in_ranges(held, readers, query, place, n=3, limits=ExportLimits())

@@ -23,7 +23,7 @@ from tests.stand_ins import StandIn
 
 from penstock.aws.jobs.ports import job_ports
 from penstock.aws.services.clients import Clients
-from penstock.exports.place import Place
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.postgres import TableQuery
 from penstock.exports.ranges import TableRange
 from penstock.jobs.cancel import cancel
@@ -363,7 +363,7 @@ def test_a_reader_leaves_once_its_range_is_not_wanted_any_more(home: Home) -> No
     claimed = job.claimed(owner="test", now=utc_now())
     store = home.ports.store
     store.advance(claimed, was_version=job.version, fencing_token=job.fencing_token)
-    place = Place.of(home.ports.outputs, claimed)
+    place = JobFolder.of(home.ports.outputs, claimed)
     # A row takes a twentieth of a second, and all of them some minutes.
     slow = "SELECT n AS order_id, pg_sleep(0.05)::text AS slept FROM generate_series(1, 6000) AS n"
     with home.database.snapshot() as held:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tests.conftest import missing
 from tests.flows import runtime_app
-from tests.unit.aws.runtime_api_double import event_of
+from tests.unit.aws.runtime.runtime_api_double import event_of
 
 from penstock.aws.invoke.prelude import parse_prelude
 

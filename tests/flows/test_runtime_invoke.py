@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.flows import runtime_app
-from tests.unit.aws.runtime_api_double import event_of
+from tests.unit.aws.runtime.runtime_api_double import event_of
 
 PATIENCE_SECONDS = 30
 

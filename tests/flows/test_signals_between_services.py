@@ -16,11 +16,11 @@ from tests.redis_parts import PATIENCE_SECONDS, RedisServer, hanging_server, red
 from websockets.sync.client import connect
 
 from penstock.errors import SetupError
-from penstock.jobs.run import Ran, run
+from penstock.jobs.run import RunOutcome, run
 from penstock.local.compose_work import compose_work
 from penstock.local.installation import installation_of
 from penstock.local.jobs.signals import local_signals
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.attempt import Attempt
 from penstock.model.job import SIZES, Artifact
 from penstock.settings import Settings
@@ -49,10 +49,10 @@ def cancelled_by_hint(jobs: Jobs, url: str) -> str:
         return ()
 
     settings = Settings(home=jobs.home, redis_url=url, job_heartbeat_seconds=NEVER_SECONDS)
-    served = Served(path=None, demo=False)
+    served = ServedPath(path=None, demo=False)
     key = jobs.key()
     job = jobs.begin(key)
-    came: list[Ran] = []
+    came: list[RunOutcome] = []
     with compose_work(settings, served, is_stopping=lambda: False) as (worker, queue):
         received = queue.receive(SIZES, visible_seconds=60)
         assert received is not None

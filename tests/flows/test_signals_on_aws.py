@@ -14,7 +14,7 @@ from tests.stand_ins import StandIn
 
 from penstock.aws.compose_work import compose_work
 from penstock.aws.services.clients import Clients
-from penstock.jobs.run import Ran, run
+from penstock.jobs.run import RunOutcome, run
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact
 from penstock.model.message import JobMessage
@@ -87,7 +87,7 @@ def test_a_worker_hears_of_a_cancel_by_the_way_that_a_parameter_names(
             threading.Event().wait(0.01)
         return ()
 
-    came: list[Ran] = []
+    came: list[RunOutcome] = []
     with (
         function("penstock.aws.gateway.api", variables) as api,
         compose_work(

@@ -21,7 +21,7 @@ from tests.redis_parts import (
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.progress import Reporter
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import Ran, Work, Worker, run
+from penstock.jobs.run import RunOutcome, Work, Worker, run
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
 from penstock.model.job_id import new_job_id
@@ -80,9 +80,9 @@ class Patient:
 
 
 @contextmanager
-def at_work(worker: Worker, job: Job, work: Patient) -> Iterator[list[Ran]]:
+def at_work(worker: Worker, job: Job, work: Patient) -> Iterator[list[RunOutcome]]:
     """Have a worker at a job for the body; afterwards there is what came of it."""
-    came: list[Ran] = []
+    came: list[RunOutcome] = []
     thread = threading.Thread(target=lambda: came.append(run(worker, message_of(job))))
     thread.start()
     assert work.begun.wait(PATIENCE_SECONDS)
@@ -179,7 +179,7 @@ def test_forged_hints_end_no_job(house: JobHouse, server: RedisServer) -> None:
         job = house.submit()
         worker = worker_of(house, work, signals)
         worker = replace(worker, ports=replace(worker.ports, store=store))
-        came: list[Ran] = []
+        came: list[RunOutcome] = []
         thread = threading.Thread(target=lambda: came.append(run(worker, message_of(job))))
         thread.start()
         assert is_told.wait(PATIENCE_SECONDS)

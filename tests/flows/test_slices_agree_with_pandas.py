@@ -35,7 +35,7 @@ from penstock.model.dataset import Dataset
 from penstock.model.query import Query
 from penstock.model.signature import SigningKey
 from penstock.query import CursorCodec, QueryLimits, pairs_of, parse
-from penstock.reading.encoded import Caps, encoded
+from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.scan import Reader
 from penstock.reading.tally import Tally
@@ -311,7 +311,7 @@ def _body(reader: Reader, dataset: Dataset, query: Query, extension: str) -> byt
             allowance=minute(),
             pace=AT_ONCE,
             tally=Tally(),
-            caps=Caps(),
+            caps=AnswerCaps(),
         )
     )
 

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from penstock.aws.jobs.events import DynamoJobEvents
 from penstock.aws.jobs.store import DynamoJobStore
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.job_id import new_job_id
 
 PATIENCE_SECONDS = 30
@@ -122,7 +122,7 @@ class DeployedStack:
 
     def events(self, job_id: str) -> Told:
         stack = self.functions.stack
-        records = Records(client_of(stack.aws, "dynamodb"), stack.jobs_table)
+        records = DynamoTable(client_of(stack.aws, "dynamodb"), stack.jobs_table)
         assert DynamoJobStore(records).get("acme", job_id).is_over
         stored = DynamoJobEvents(records).after("acme", job_id, 0)
         return [(event.name, event.seq) for event in stored]

@@ -20,16 +20,16 @@ from tests.unit.docs_pages import (
 
 from penstock.aws.jobs.range_reading import RangeOrder
 from penstock.aws.logs.requests import facts
-from penstock.aws.logs.work import Worked, worked_facts
+from penstock.aws.logs.work import MessageRecord, worked_facts
 from penstock.aws.range_handler import range_facts
 from penstock.exports.range_answers import Answer
 from penstock.jobs.routed import routed_facts
-from penstock.jobs.run import Outcome, Ran
-from penstock.jobs.sweep import Swept
+from penstock.jobs.run import Outcome, RunOutcome
+from penstock.jobs.sweep import SweepCounts
 from penstock.model.job import Job, JobFault
 from penstock.model.message import JobMessage
 from penstock.model.progress import Progress
-from penstock.web.access_log import RequestRecord
+from penstock.web.front.access_log import RequestRecord
 
 _PAGE_NAMED = re.compile(r"docs/[\w/.-]+\.md")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -131,16 +131,16 @@ def logged_of_jobs() -> set[str]:
         progress=Progress(phase="reading"),
         error=JobFault(code="busy", kind="recoverable", message="", retryable=True),
     )
-    ran = Ran(outcome="failed", job=job)
+    ran = RunOutcome(outcome="failed", job=job)
     order = RangeOrder(tenant="acme", job_id="j", token=1, number=0)
     fault: Answer = {"fault": {"is_permanent": True, "detail": "", "facts": {}}}
-    worked = Worked(message=message, ran=ran, queue="small", seconds=1.0)
+    worked = MessageRecord(message=message, ran=ran, queue="small", seconds=1.0)
     return {
         *worked_facts(worked),
         *range_facts(order, "failed", fault, seconds=1.0),
         *range_facts(order, "read", {"parts": []}, seconds=1.0),
         *routed_facts(message, queue="small", outcome="dispatched", delay_seconds=1, reason="x"),
-        *(field.name for field in fields(Swept)),
+        *(field.name for field in fields(SweepCounts)),
     }
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from penstock.aws.logs.requests import request_log
 from penstock.aws.logs.traces import traces
-from penstock.aws.opened import open_store
+from penstock.aws.opened_store import open_store
 from penstock.aws.services.clients import Clients
 from penstock.settings import AwsSettings
-from penstock.web.access_log import RequestRecord
+from penstock.web.front.access_log import RequestRecord
 from penstock.web.resources import Resources
 from penstock.web.wiring import wired
 

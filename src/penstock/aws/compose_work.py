@@ -7,7 +7,7 @@ from functools import partial
 from penstock.aws.jobs.map_ranges import MapRanges
 from penstock.aws.jobs.ports import job_ports
 from penstock.aws.jobs.signals import stack_signals
-from penstock.aws.opened import open_store
+from penstock.aws.opened_store import open_store
 from penstock.aws.services.clients import Clients
 from penstock.exports.wiring import export_sources
 from penstock.exports.work import export

@@ -22,7 +22,7 @@ from penstock.aws.logs.lines import log_as_json
 from penstock.aws.origin import OriginSecrets, behind_edge
 from penstock.aws.runtime.function_url import extensions_of, scope_of
 from penstock.aws.services.clients import Clients
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.errors import SetupError
 from penstock.model.clock import utc_now
 from penstock.settings import JobSettings, from_environment
@@ -65,7 +65,7 @@ def _gateway() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     stack = ExitStack()
     atexit.register(stack.close)
     signals = stack.enter_context(stack_signals(settings, clients, wait_seconds=_HINT_SECONDS))
-    sockets = Records(clients.of("dynamodb"), settings.sockets_table)
+    sockets = DynamoTable(clients.of("dynamodb"), settings.sockets_table)
     jobs = JobsApi(
         ports=with_hints(job_ports(settings, clients), signals),
         tickets=DynamoTickets(sockets, now=utc_now),

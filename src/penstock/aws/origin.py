@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from penstock.errors import ForbiddenError
 from penstock.web.problems import problem_answer
-from penstock.web.stream import send_answer
+from penstock.web.sending.stream import send_answer
 
 SECRET_HEADER = "x-origin-secret"  # noqa: S105 - the header's name
 

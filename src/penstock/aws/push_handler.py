@@ -9,7 +9,7 @@ from penstock.aws.jobs.socket_events import POST_SECONDS, SocketEvents
 from penstock.aws.jobs.sockets import DynamoSockets
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.clock import utc_now
 from penstock.settings import SocketSettings, from_environment
 
@@ -39,5 +39,7 @@ def _posts() -> SocketEvents:
             endpoint=settings.sockets_endpoint,
             read_seconds=POST_SECONDS,
         ),
-        sockets=DynamoSockets(Records(clients.of("dynamodb"), settings.sockets_table), now=utc_now),
+        sockets=DynamoSockets(
+            DynamoTable(clients.of("dynamodb"), settings.sockets_table), now=utc_now
+        ),
     )

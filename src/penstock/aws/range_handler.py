@@ -11,7 +11,7 @@ from penstock.aws.jobs.range_reading import Outcome, RangeOrder, RangeReading
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.errors import BusyError
 from penstock.errors.location import code_path
 from penstock.exports.limits import ExportLimits
@@ -80,7 +80,7 @@ def _reading() -> RangeReading:
     settings, clients = from_environment(RangeSettings), Clients()
     log_as_json(service=settings.service)
     return RangeReading(
-        store=DynamoJobStore(Records(clients.of("dynamodb"), settings.jobs_table)),
+        store=DynamoJobStore(DynamoTable(clients.of("dynamodb"), settings.jobs_table)),
         outputs=S3Outputs(
             client=clients.of("s3", read_seconds=_UPLOAD_SECONDS), bucket=settings.dataset_bucket
         ),

@@ -13,7 +13,7 @@ from penstock.aws.jobs.sockets import DynamoSockets, DynamoTickets
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.errors import BusyError, TooManyAtOnceError
 from penstock.model.clock import utc_now
 from penstock.ports import JobEvents, JobStore
@@ -92,8 +92,8 @@ def _front() -> _Front:
     settings, clients = from_environment(ReplaySettings), Clients()
     log_as_json(service=settings.service)
     dynamodb = clients.of("dynamodb")
-    listening = Records(dynamodb, settings.sockets_table)
-    records = Records(dynamodb, settings.jobs_table)
+    listening = DynamoTable(dynamodb, settings.sockets_table)
+    records = DynamoTable(dynamodb, settings.jobs_table)
     open_sockets = DynamoSockets(listening, now=utc_now)
     return _Front(
         tickets=DynamoTickets(listening, now=utc_now),

@@ -13,7 +13,7 @@ from penstock.aws.jobs.watched import WatchedUpkeep
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
 from penstock.jobs.rules import JobRules, rules_of
-from penstock.jobs.sweep import Sweeper, Swept, sweep
+from penstock.jobs.sweep import SweepCounts, Sweeper, sweep
 from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
 from penstock.settings import JobSettings, from_environment
@@ -65,7 +65,7 @@ class Sweeps:
         self._monotonic = monotonic
         self._scheduled = self._begun = 0.0
 
-    def once(self, scheduled: float) -> Swept:
+    def once(self, scheduled: float) -> SweepCounts:
         """Sweep as the schedule has it at a time, in seconds since 1970. Raises BusyError."""
         self._scheduled, self._begun = scheduled, self._monotonic()
         return sweep(

@@ -21,11 +21,11 @@ from penstock.aws.compose_work import compose_work
 from penstock.aws.jobs.ports import sqs_dispatch
 from penstock.aws.jobs.queue import SqsDispatch
 from penstock.aws.logs.lines import log_as_json
-from penstock.aws.logs.work import Worked, work_log
+from penstock.aws.logs.work import MessageRecord, work_log
 from penstock.aws.services.clients import Clients
 from penstock.errors import BusyError
 from penstock.errors.location import code_path
-from penstock.jobs.run import Ran, Worker, run
+from penstock.jobs.run import RunOutcome, Worker, run
 from penstock.lean import share_one_heap
 from penstock.model.job_id import logged_id
 from penstock.model.message import JobMessage, message_from
@@ -86,7 +86,7 @@ class _Working:
     worker: Worker
     dispatch: SqsDispatch
     time: InvocationTime
-    keep: Callable[[Worked], None]
+    keep: Callable[[MessageRecord], None]
 
     def one(self, record: SQSRecord) -> None:
         """Work on one message; whatever this raises has the message come again."""
@@ -109,9 +109,9 @@ class _Working:
             _log.error("message failed: %s", code_path(error), extra=facts)
             raise
         seconds = time.monotonic() - began
-        self.keep(Worked(message=message, ran=ran, queue=queue, seconds=seconds))
+        self.keep(MessageRecord(message=message, ran=ran, queue=queue, seconds=seconds))
 
-    def _run(self, message: JobMessage) -> Ran:
+    def _run(self, message: JobMessage) -> RunOutcome:
         if self.time.is_up():
             raise BusyError("The function's time is up.", retry_after_seconds=_LEAVING_SECONDS)
         return run(self.worker, message)

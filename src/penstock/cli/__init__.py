@@ -55,11 +55,11 @@ def serve(
     from penstock.lean import leave_out_unused
 
     leave_out_unused()
-    from penstock.local.opened import Served
+    from penstock.local.opened_store import ServedPath
     from penstock.local.serve import serve as serve_until_interrupted
 
     settings = settings_of(home=home, host=host, port=port)
-    served = Served(path=path, null_text=null, demo=not no_demo)
+    served = ServedPath(path=path, null_text=null, demo=not no_demo)
     serve_until_interrupted(settings, served, open_browser=open_browser)
 
 
@@ -91,7 +91,7 @@ def work(
     from penstock.lean import leave_out_unused, stop_leaving_out_numpy
 
     leave_out_unused()
-    from penstock.local.opened import Served
+    from penstock.local.opened_store import ServedPath
     from penstock.local.work import work as work_until_interrupted
 
     stop_leaving_out_numpy()
@@ -101,7 +101,7 @@ def work(
         raise SetupError(
             f"{', '.join(sorted(unknown))} is no size of jobs: there are {', '.join(SIZES)}."
         )
-    served = Served(path=path, null_text=null, demo=not no_demo)
+    served = ServedPath(path=path, null_text=null, demo=not no_demo)
     work_until_interrupted(
         settings_of(home=home), served, sizes=sizes, tenant=tenant, supervised=supervised
     )
@@ -128,7 +128,7 @@ def get(
     force: Annotated[bool, typer.Option(help="Replace a file that is there already.")] = False,
 ) -> None:
     """Download a URL to a file: resumes after a break, and checks what arrived."""
-    from penstock.client.command import get as get_file
+    from penstock.client.commands.get import get as get_file
 
     raise typer.Exit(
         get_file(

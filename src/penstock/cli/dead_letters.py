@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock.cli.homes import Aws, Home, Letters, administered
+from penstock.cli.homes import Aws, Home, HomeDeadLetters, administered
 from penstock.errors import SetupError, UnknownJobError
 from penstock.model.clock import utc_now
 from penstock.model.job import Job
@@ -33,7 +33,7 @@ def list_letters(
     aws: Aws = None,
 ) -> None:
     """List dead letters, the oldest first: their job, how old they are, and why they died."""
-    from penstock.client.job_words import age_of, columns_of
+    from penstock.client.jobs.words import age_of, columns_of
 
     with administered(home=home, aws=aws) as opened:
         letters = opened.open_letters().letters.list(limit=limit)
@@ -56,7 +56,7 @@ def show_letter(
     letter_id: LetterArgument, *, as_json: AsJson = False, home: Home = None, aws: Aws = None
 ) -> None:
     """Show a dead letter, and its job as it is now."""
-    from penstock.client.job_words import columns_of
+    from penstock.client.jobs.words import columns_of
 
     with administered(home=home, aws=aws) as opened:
         opened_letters = opened.open_letters()
@@ -132,14 +132,14 @@ def discard_letter(letter_id: LetterArgument, *, home: Home = None, aws: Aws = N
     print(f"{letter.id} is gone: {_shortened(letter.reason)}")
 
 
-def _found(opened: Letters, letter_id: str) -> DeadLetter:
+def _found(opened: HomeDeadLetters, letter_id: str) -> DeadLetter:
     found = next((each for each in opened.letters.list(limit=MOST) if each.id == letter_id), None)
     if found is None:
         raise SetupError(f"There is no dead letter “{letter_id}”.")
     return found
 
 
-def _job_of(opened: Letters, letter: DeadLetter) -> Job | None:
+def _job_of(opened: HomeDeadLetters, letter: DeadLetter) -> Job | None:
     if letter.message is None:
         return None
     try:

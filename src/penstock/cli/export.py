@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.asking import AsJson, Force, Formats, KeyEnv, Output, Quiet, Url
+from penstock.cli.service_options import AsJson, Force, Formats, KeyEnv, Output, Quiet, Url
 
 
 def export(  # noqa: PLR0913 - as many as a command has options
@@ -41,11 +41,11 @@ def export(  # noqa: PLR0913 - as many as a command has options
     is downloaded then, in the format of the file's extension. Exit codes: 0 done; 1 it failed; 2 it
     can't be begun as asked for; 130 on Ctrl-C, after which the job goes on (penstock jobs).
     """
-    from penstock.client.export_command import export as export_job
-    from penstock.client.export_command import list_types
-    from penstock.client.job_command import Asked
+    from penstock.client.commands.export import export as export_job
+    from penstock.client.commands.export import list_types
+    from penstock.client.commands.session import JobOptions
 
-    asked = Asked(url=url, key_env=key_env, quiet=quiet, as_json=as_json, force=force)
+    asked = JobOptions(url=url, key_env=key_env, quiet=quiet, as_json=as_json, force=force)
     if type_name is None or list_them:
         if param or formats or wait or output or idempotency_key:
             hint = "TYPE" if type_name is None else "--list"

@@ -78,7 +78,7 @@ class SigningKeys(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letters:
+class HomeDeadLetters:
     """The dead letters of one home, the jobs that they are about, and their way back."""
 
     letters: DeadLetters
@@ -87,7 +87,7 @@ class Letters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Administered:
+class HomeAdministration:
     """The tenants and keys of one home; keys and dead letters are opened when they are wanted."""
 
     tenants: TenantRegister
@@ -96,7 +96,7 @@ class Administered:
     """Changes what is said of a tenant, and gives it; whether it is served stays as it is."""
     open_keys: Callable[[], Keys]
     open_signing_keys: Callable[[], SigningKeys]
-    open_letters: Callable[[], Letters]
+    open_letters: Callable[[], HomeDeadLetters]
     takes_effect: str
     """When a change reaches what is served: “at once”."""
     afterwards: str
@@ -108,7 +108,7 @@ class Administered:
 @contextmanager
 def administered(
     *, home: Path | None, aws: str | None, table: str | None = None
-) -> Iterator[Administered]:
+) -> Iterator[HomeAdministration]:
     """Open a home for the body, and close it after it; what fails there is one line for people.
 
     Raises SetupError if both homes are named, or the one that is can't be opened.
@@ -145,8 +145,8 @@ def settings_of(**given: Any) -> Settings:
 
 
 @contextmanager
-def _in_folder(settings: Settings) -> Iterator[Administered]:
-    from penstock.local.places import database_path, store_path, tenants_path
+def _in_folder(settings: Settings) -> Iterator[HomeAdministration]:
+    from penstock.local.home_layout import database_path, store_path, tenants_path
     from penstock.local.tenants.alone import LOCAL_TENANT
     from penstock.local.tenants.keys import SqliteKeys
     from penstock.local.tenants.tenants import FileTenants
@@ -163,14 +163,14 @@ def _in_folder(settings: Settings) -> Iterator[Administered]:
         def open_keys() -> SqliteKeys:
             return stack.enter_context(closing(SqliteKeys(database_path(home), now=utc_now)))
 
-        def open_letters() -> Letters:
+        def open_letters() -> HomeDeadLetters:
             from penstock.local.atomic import private_folder
             from penstock.local.jobs.ports import local_jobs
 
             private_folder(home)
             return _letters(stack.enter_context(local_jobs(home)).ports)
 
-        yield Administered(
+        yield HomeAdministration(
             tenants=tenants,
             has_tenant=has_tenant,
             change_tenant=tenants.change,
@@ -185,17 +185,17 @@ def _in_folder(settings: Settings) -> Iterator[Administered]:
         )
 
 
-def _letters(ports: JobPorts) -> Letters:
+def _letters(ports: JobPorts) -> HomeDeadLetters:
     from penstock.jobs.redrive import redrive
 
-    return Letters(
+    return HomeDeadLetters(
         letters=ports.letters,
         store=ports.store,
         redrive=lambda letter: redrive(ports, letter, now=utc_now()),
     )
 
 
-def _in_stack(environment: str, *, table: str | None) -> Administered:
+def _in_stack(environment: str, *, table: str | None) -> HomeAdministration:
     from penstock.aws.administration import client_of, keys_table
     from penstock.aws.jobs.administration import stack_jobs
     from penstock.aws.tenants.keys import DynamoKeys
@@ -215,7 +215,7 @@ def _in_stack(environment: str, *, table: str | None) -> Administered:
             now=utc_now,
         )
 
-    return Administered(
+    return HomeAdministration(
         tenants=tenants,
         has_tenant=tenants.has,
         change_tenant=tenants.change,

@@ -30,7 +30,7 @@ def invoke(
 ) -> None:
     """Run a function of the template on this machine, and stream what it answers to an event."""
     try:
-        from penstock.aws.invoke.command import Asked
+        from penstock.aws.invoke.command import InvokeOptions
         from penstock.aws.invoke.command import invoke as invoke_function
     except ModuleNotFoundError as error:
         raise SetupError(
@@ -40,7 +40,7 @@ def invoke(
     for name, equals, _ in given:
         if not equals:
             raise SetupError(f"--parameter {name} has not the form NAME=VALUE.")
-    asked = Asked(
+    asked = InvokeOptions(
         function=function,
         event=None if event == Path("-") else event,
         template=template,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.asking import AsJson, Force, Formats, KeyEnv, Output, Quiet, Url
+from penstock.cli.service_options import AsJson, Force, Formats, KeyEnv, Output, Quiet, Url
 from penstock.model.job import JobKind
 
 
@@ -36,10 +36,10 @@ def jobs(  # noqa: PLR0913 - as many as a command has options
     Exit codes: 0 done; 1 it failed, or the job that was watched did; 2 it can't be done as asked
     for; 130 on Ctrl-C, after which jobs go on.
     """
-    from penstock.client import jobs_command as command
-    from penstock.client.job_command import Asked
+    from penstock.client.commands import jobs as command
+    from penstock.client.commands.session import JobOptions
 
-    asked = Asked(url=url, key_env=key_env, quiet=quiet, as_json=as_json, force=force)
+    asked = JobOptions(url=url, key_env=key_env, quiet=quiet, as_json=as_json, force=force)
     if delete and (cancel or watch or output is not None):
         raise typer.BadParameter(
             "a job that is removed can only be removed.", param_hint="--delete"

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from penstock.cli.homes import Administered, Aws, Home, Table, administered
+from penstock.cli.homes import Aws, Home, HomeAdministration, Table, administered
 from penstock.errors import SetupError
 from penstock.model.clock import utc_now
 from penstock.model.dataset import is_dataset_name
@@ -100,7 +100,7 @@ def _line(key: ApiKey, now: datetime) -> str:
     return f"{key.prefix}  {key.role:<6}  {key.created:%Y-%m-%d}  {state}  {key.user}"
 
 
-def _require_tenant(opened: Administered, tenant: str) -> None:
+def _require_tenant(opened: HomeAdministration, tenant: str) -> None:
     if not opened.has_tenant(tenant):
         raise SetupError(
             f"There is no tenant “{tenant}”: `penstock tenants list` names those there are."

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli.caps import GivenCaps, changed_caps, shown_caps, takes_caps
-from penstock.cli.homes import Administered, Aws, Home, administered
+from penstock.cli.homes import Aws, Home, HomeAdministration, administered
 from penstock.errors import SetupError
 from penstock.model.tenant import Caps, Tenant
 
@@ -150,6 +150,6 @@ def remove_tenant(
             print(opened.afterwards)
 
 
-def _require_tenant(opened: Administered, tenant: str) -> None:
+def _require_tenant(opened: HomeAdministration, tenant: str) -> None:
     if not opened.has_tenant(tenant):
         raise SetupError(f"There is no tenant “{tenant}”.")

@@ -14,14 +14,14 @@ from uuid import UUID
 import httpx
 import pyarrow as pa
 
-from penstock.client.coding import Readable
-from penstock.client.connection import origin_of, reason_of, usable_url
-from penstock.client.download import download
-from penstock.client.exporting import export, exported
-from penstock.client.failures import refusal
-from penstock.client.outcome import Downloaded
-from penstock.client.stream import stream
-from penstock.client.wish import PLAIN_WISH, Wish
+from penstock.client.files.download import download
+from penstock.client.jobs.exporting import export, exported
+from penstock.client.transfer.coding import PiecesFile
+from penstock.client.transfer.connection import origin_of, reason_of, usable_url
+from penstock.client.transfer.failures import refusal
+from penstock.client.transfer.options import DEFAULT_OPTIONS, DownloadOptions
+from penstock.client.transfer.outcome import Downloaded
+from penstock.client.transfer.stream import stream
 from penstock.errors import BadValueError, TransferError
 
 Scalar = str | int | float | bool | Decimal | date | time | UUID
@@ -43,10 +43,12 @@ class Client:
     each call and broken ones are resumed; whatever arrives is checked against its receipt.
     """
 
-    def __init__(self, origin: str, *, key: str | None = None, wish: Wish = PLAIN_WISH) -> None:
+    def __init__(
+        self, origin: str, *, key: str | None = None, options: DownloadOptions = DEFAULT_OPTIONS
+    ) -> None:
         """Remember where to ask. Raises SetupError if `origin` is no usable URL."""
         self._origin = origin_of(usable_url(origin))
-        self._wish = wish if key is None else replace(wish, key=key)
+        self._options = options if key is None else replace(options, key=key)
 
     def datasets(self) -> list[dict[str, Any]]:
         """List the datasets that the key, or anybody, may see."""
@@ -96,7 +98,7 @@ class Client:
 
         Takes what `url` takes. Raises TransferError if it can't be completed.
         """
-        with closing(stream(self.url(dataset, format, **asked), wish=self._wish)) as pieces:
+        with closing(stream(self.url(dataset, format, **asked), options=self._options)) as pieces:
             return b"".join(pieces)
 
     def download(
@@ -108,7 +110,7 @@ class Client:
         **asked: Any,
     ) -> Downloaded:
         """Make a file of a slice, as `penstock.client.download` does; takes what `url` takes."""
-        return download(self.url(dataset, format, **asked), to, wish=self._wish)
+        return download(self.url(dataset, format, **asked), to, options=self._options)
 
     def export(
         self,
@@ -127,7 +129,7 @@ class Client:
         """
         given = {**(params or {}), **more}
         return export(
-            self._origin, type, given, format=format, formats=formats, to=to, wish=self._wish
+            self._origin, type, given, format=format, formats=formats, to=to, options=self._options
         )
 
     def batches(self, dataset: str, **asked: Any) -> pa.RecordBatchReader:
@@ -137,7 +139,7 @@ class Client:
         TransferError if the rest doesn't arrive, and at the end if the receipt disagrees. What is
         too large for one answer is read by `export_batches`.
         """
-        return _batches(stream(self.url(dataset, "arrow", **asked), wish=self._wish))
+        return _batches(stream(self.url(dataset, "arrow", **asked), options=self._options))
 
     def export_batches(
         self,
@@ -151,13 +153,13 @@ class Client:
         It may have any size. Parameters are given as to `export`; what is read is as in `batches`.
         """
         given = {**(params or {}), **more}
-        return _batches(exported(self._origin, type, given, format="arrow", wish=self._wish))
+        return _batches(exported(self._origin, type, given, format="arrow", options=self._options))
 
     def _json(self, path: str) -> object:
         address = usable_url(self._origin + path)
         try:
             with (
-                self._wish.connect(address) as connection,
+                self._options.connect(address) as connection,
                 connection.get(address, {"Accept-Encoding": "identity"}) as response,
             ):
                 if response.status_code != httpx.codes.OK:
@@ -171,7 +173,7 @@ class Client:
 
 
 def _batches(pieces: Generator[bytes, None, Downloaded]) -> pa.RecordBatchReader:
-    reader = pa.ipc.open_stream(pa.PythonFile(Readable(pieces, in_full=True), mode="r"))
+    reader = pa.ipc.open_stream(pa.PythonFile(PiecesFile(pieces, in_full=True), mode="r"))
     return pa.RecordBatchReader.from_batches(reader.schema, _to_the_end(reader, pieces))
 
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from penstock.exports.backup_files import (
-    Planned,
+    PlannedFile,
     counted,
     shares,
     split_tables,
     whole_tables,
 )
 from penstock.exports.catalogue import tables_of
-from penstock.exports.making import Making, Reached
 from penstock.exports.parts import Stream, write_whole
 from penstock.exports.postgres import Snapshot
+from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.side_by_side import read_side_by_side
 from penstock.exports.table_files import store_table_files
 from penstock.model.job import Artifact
@@ -51,7 +51,7 @@ table stands with its first file alone: to run all of them once makes each table
 class _Stored:
     """A file as it was planned and as it is stored, and what is text there."""
 
-    planned: Planned
+    planned: PlannedFile
     file: Artifact | None = None
     as_text: tuple[str, ...] = ()
 
@@ -73,7 +73,7 @@ class _Stored:
         }
 
 
-def make_backup(making: Making) -> Reached:
+def make_backup(writer: ResultWriter) -> Checkpoint:
     """Store every table's rows as they are in one snapshot, and then the list of the files.
 
     A table's rows are in the order of its primary key. A column that an export can't hold as it is,
@@ -86,26 +86,28 @@ def make_backup(making: Making) -> Reached:
     PostgresReader, `write_whole` and `read_side_by_side` raise.
     """
     with (
-        making.sources.databases.lend(making.job.tenant) as reader,
+        writer.sources.databases.lend(writer.job.tenant) as reader,
         reader.snapshot() as snapshot,
     ):
-        stored = _stored(making, snapshot)
-    return _listed(making, stored)
+        stored = _stored(writer, snapshot)
+    return _listed(writer, stored)
 
 
-def _stored(making: Making, snapshot: Snapshot) -> list[_Stored]:
-    readers, limits = making.sources.range_readers, making.sources.limits
-    planned = whole_tables(tables_of(snapshot, cancelled=making.attempt.is_over))
+def _stored(writer: ResultWriter, snapshot: Snapshot) -> list[_Stored]:
+    readers, limits = writer.sources.range_readers, writer.sources.limits
+    planned = whole_tables(tables_of(snapshot, cancelled=writer.attempt.is_over))
     if readers is None or readers.at_once == 1:
-        return _one_by_one(making, snapshot, planned)
+        return _one_by_one(writer, snapshot, planned)
     planned = counted(snapshot, planned)
     if sum(one.weight for one in planned) < 2 * limits.range_rows:
-        return _one_by_one(making, snapshot, planned)
+        return _one_by_one(writer, snapshot, planned)
     planned = split_tables(snapshot, planned, most_rows=limits.part_rows)
-    return _beside(making, snapshot, planned, readers)
+    return _beside(writer, snapshot, planned, readers)
 
 
-def _one_by_one(making: Making, snapshot: Snapshot, planned: Sequence[Planned]) -> list[_Stored]:
+def _one_by_one(
+    writer: ResultWriter, snapshot: Snapshot, planned: Sequence[PlannedFile]
+) -> list[_Stored]:
     total = sum(one.rows for one in planned)
     stored: list[_Stored] = []
     for one in planned:
@@ -123,7 +125,7 @@ def _one_by_one(making: Making, snapshot: Snapshot, planned: Sequence[Planned]) 
             size: int = size,
             name: str = one.file.name,
         ) -> None:
-            making.attempt.progress(
+            writer.attempt.progress(
                 rows + more,
                 total=max(total, rows + more),
                 size_bytes=size + written,
@@ -131,16 +133,16 @@ def _one_by_one(making: Making, snapshot: Snapshot, planned: Sequence[Planned]) 
             )
 
         read = store_table_files(
-            snapshot, making.place, [one.file], cancelled=making.attempt.is_over, told=told
+            snapshot, writer.place, [one.file], cancelled=writer.attempt.is_over, told=told
         )
         stored.append(_Stored(planned=one, file=read.files[0], as_text=read.as_text[0]))
     return stored
 
 
 def _beside(
-    making: Making, snapshot: Snapshot, planned: Sequence[Planned], readers: RangeReaders
+    writer: ResultWriter, snapshot: Snapshot, planned: Sequence[PlannedFile], readers: RangeReaders
 ) -> list[_Stored]:
-    divided = shares(planned, at_once=readers.at_once, least_rows=making.sources.limits.range_rows)
+    divided = shares(planned, at_once=readers.at_once, least_rows=writer.sources.limits.range_rows)
     described = [
         {
             "snapshot": snapshot.name,
@@ -150,21 +152,21 @@ def _beside(
     ]
     total = sum(one.rows for one in planned)
     stored = [_Stored(planned=one) for one in planned]
-    read = read_side_by_side(making, snapshot, described, readers, total=total)
+    read = read_side_by_side(writer, snapshot, described, readers, total=total)
     for share, one in zip(divided, read, strict=True):
         for place, written, as_text in zip(share, one.files, one.as_text, strict=True):
             stored[place] = _Stored(planned=planned[place], file=written, as_text=as_text)
     return stored
 
 
-def _listed(making: Making, stored: Sequence[_Stored]) -> Reached:
+def _listed(writer: ResultWriter, stored: Sequence[_Stored]) -> Checkpoint:
     listed = pa.RecordBatch.from_pylist([one.listed() for one in stored], schema=LIST)
     files = tuple(one.file for one in stored if one.file is not None)
     rows = sum(file.rows for file in files)
     size = sum(file.bytes for file in files)
 
     def told(_: int, written: int) -> None:
-        making.attempt.progress(rows, total=rows, size_bytes=size + written, phase="listing tables")
+        writer.attempt.progress(rows, total=rows, size_bytes=size + written, phase="listing tables")
 
-    part = write_whole(making.place, making.place.part(0), Stream(batches=[listed]), told=told)
-    return Reached(parts=(part,), files=files, is_read=True)
+    part = write_whole(writer.place, writer.place.part(0), Stream(batches=[listed]), told=told)
+    return Checkpoint(parts=(part,), files=files, is_read=True)

@@ -19,7 +19,7 @@ _MOST_FILES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedFile:
     """One file of a backup, of which table it is, and about how many rows it has."""
 
     table: Table
@@ -35,11 +35,11 @@ class Planned:
         return 0 if self.file is None else self.rows + _FILE_ROWS
 
 
-def whole_tables(tables: Sequence[Table]) -> list[Planned]:
+def whole_tables(tables: Sequence[Table]) -> list[PlannedFile]:
     """Plan one file for each table, with as many rows as the database guesses."""
     taken: set[str] = set()
     return [
-        Planned(
+        PlannedFile(
             table=table,
             file=_whole(table, _names_of(table, 1, taken)[0]) if table.columns else None,
             rows=table.guessed_rows,
@@ -48,7 +48,7 @@ def whole_tables(tables: Sequence[Table]) -> list[Planned]:
     ]
 
 
-def counted(snapshot: Snapshot, planned: Sequence[Planned]) -> list[Planned]:
+def counted(snapshot: Snapshot, planned: Sequence[PlannedFile]) -> list[PlannedFile]:
     """Have rows counted as `Snapshot.count` does: what the catalogue guesses may be of long ago."""
     return [
         one if one.file is None else replace(one, rows=snapshot.count(one.file.query(())))
@@ -57,15 +57,15 @@ def counted(snapshot: Snapshot, planned: Sequence[Planned]) -> list[Planned]:
 
 
 def split_tables(
-    snapshot: Snapshot, planned: Sequence[Planned], *, most_rows: int
-) -> list[Planned]:
+    snapshot: Snapshot, planned: Sequence[PlannedFile], *, most_rows: int
+) -> list[PlannedFile]:
     """Plan several files for each table of more than `most_rows`, where its key can be split.
 
     They are ranges of the first column of its primary key, in order. Their names are others than
     that of the whole table: nobody takes one of them for all. Raises what `Snapshot.ranges` raises.
     """
     taken = {one.file.name.lower() for one in planned if one.file is not None}
-    made: list[Planned] = []
+    made: list[PlannedFile] = []
     for one in planned:
         n = min(MOST_RANGES, -(-one.rows // most_rows))
         ranges = [] if one.file is None or n <= 1 else _ranges(snapshot, one.file, n)
@@ -74,7 +74,7 @@ def split_tables(
             continue
         names = _names_of(one.table, len(ranges), taken)
         made += [
-            Planned(
+            PlannedFile(
                 table=one.table,
                 file=replace(file, name=name),
                 rows=one.rows // len(ranges),
@@ -85,7 +85,7 @@ def split_tables(
     return made
 
 
-def shares(planned: Sequence[Planned], *, at_once: int, least_rows: int) -> list[list[int]]:
+def shares(planned: Sequence[PlannedFile], *, at_once: int, least_rows: int) -> list[list[int]]:
     """Divide files among readers: lists of their places in `planned`, the heaviest list first.
 
     Small ones are together, so that a reader isn't begun for each; a large one is alone.

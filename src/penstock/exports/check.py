@@ -34,7 +34,7 @@ Raises UnknownDatasetError, VersionGoneError, DatasetDamagedError and BusyError.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Requester:
     """Who asks, as far as an export's parameters depend on it."""
 
     role: Role | None
@@ -47,7 +47,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedExport:
     """What a job is to be made of; two requests with one meaning have equal `params`."""
 
     type: ExportType
@@ -58,8 +58,8 @@ class Checked:
 
 
 def check(
-    type_name: str, params: Mapping[str, Any], *, formats: Sequence[str] = (), asking: Asking
-) -> Checked:
+    type_name: str, params: Mapping[str, Any], *, formats: Sequence[str] = (), asking: Requester
+) -> CheckedExport:
     """Check a request for an export, and make it canonical.
 
     Of a slice, the dataset is opened, its version is pinned, and the query is read against it; no
@@ -89,7 +89,7 @@ def check(
     canonical: dict[str, Any] = given.model_dump(mode="json", exclude_none=True)
     if extensions:
         canonical[FORMATS] = list(extensions)
-    return Checked(type=wanted, params=canonical, size=size, dataset_version=version)
+    return CheckedExport(type=wanted, params=canonical, size=size, dataset_version=version)
 
 
 def parameters_of(wanted: ExportType, params: Mapping[str, Any]) -> Parameters:

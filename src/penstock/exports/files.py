@@ -7,28 +7,30 @@ from penstock import formats
 from penstock.errors import DatasetDamagedError, RecoverableError
 from penstock.exports.check import FORMATS
 from penstock.exports.fitted import fitted
-from penstock.exports.making import Making, Reached, is_whole_result
-from penstock.exports.place import Place
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.result import manifest_of
+from penstock.exports.result_writer import Checkpoint, ResultWriter, is_whole_result
 from penstock.exports.sources import ExportSources
 from penstock.exports.watch import watched
 from penstock.model.dataset import Dataset
 from penstock.model.format import Style
 from penstock.model.job import Artifact
 from penstock.model.slice import everything
-from penstock.reading.encoded import Caps, encoded
+from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.tally import Tally
 
 
-def with_further_formats(making: Making, reached: Reached, styles: Mapping[str, Style]) -> Reached:
+def with_further_formats(
+    writer: ResultWriter, reached: Checkpoint, styles: Mapping[str, Style]
+) -> Checkpoint:
     """Write what the job asks for beside the parts, but for what is there already.
 
     Each file, and before them the parts, is a checkpoint. Raises as `write_file`, and
     RecoverableError where the parts are not there any more.
     """
-    sources, job = making.sources, making.job
+    sources, job = writer.sources, writer.job
     there = {one.part.rpartition(".")[2] for one in reached.files if is_whole_result(one)}
     missing = [extension for extension in job.params.get(FORMATS, ()) if extension not in there]
     if not missing:
@@ -37,17 +39,17 @@ def with_further_formats(making: Making, reached: Reached, styles: Mapping[str, 
         result = sources.drafts.draft(
             job.tenant, manifest_of(job, reached.parts, now=sources.now())
         )
-        with watched(making.attempt) as allowance:
+        with watched(writer.attempt) as allowance:
             for extension in missing:
-                making.checkpoint(reached)
+                writer.checkpoint(reached)
                 file = write_file(
                     sources,
-                    making.place,
+                    writer.place,
                     result,
                     extension,
                     style=styles.get(extension, Style()),
                     allowance=allowance(sources.limits.query_seconds),
-                    told=_told(making, reached, extension),
+                    told=_told(writer, reached, extension),
                 )
                 reached = replace(reached, files=(*reached.files, file))
     except DatasetDamagedError as error:
@@ -58,7 +60,7 @@ def with_further_formats(making: Making, reached: Reached, styles: Mapping[str, 
 
 def write_file(
     sources: ExportSources,
-    place: Place,
+    place: JobFolder,
     result: Dataset,
     extension: str,
     *,
@@ -84,7 +86,7 @@ def write_file(
         allowance=allowance,
         pace=AT_ONCE,
         tally=tally,
-        caps=Caps(),
+        caps=AnswerCaps(),
     )
 
     def counted() -> Iterator[bytes]:
@@ -101,12 +103,12 @@ def write_file(
     return place.artifact(name, tally)
 
 
-def _told(making: Making, reached: Reached, extension: str) -> Callable[[int, int], None]:
+def _told(writer: ResultWriter, reached: Checkpoint, extension: str) -> Callable[[int, int], None]:
     total = reached.rows_told
 
     def told(rows: int, size_bytes: int) -> None:
         percent = 100 * rows // max(reached.rows, 1)
-        making.attempt.progress(
+        writer.attempt.progress(
             total,
             total=total,
             size_bytes=reached.size_bytes + size_bytes,

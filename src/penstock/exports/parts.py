@@ -6,8 +6,8 @@ from itertools import count
 
 import pyarrow as pa
 
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
-from penstock.exports.place import Place
 from penstock.formats import parquet
 from penstock.formats.columns.sink import Sink
 from penstock.model.format import Style
@@ -42,7 +42,7 @@ class Stream:
 
 
 def write_parts(
-    place: Place,
+    place: JobFolder,
     stream: Stream,
     *,
     limits: ExportLimits,
@@ -77,7 +77,7 @@ def write_parts(
         waiting.close()
 
 
-def write_whole(place: Place, name: str, stream: Stream, *, told: Told) -> Artifact:
+def write_whole(place: JobFolder, name: str, stream: Stream, *, told: Told) -> Artifact:
     """Write a stream's batches as one Parquet file, of any size, otherwise as `write_parts`."""
     waiting = ahead(_cut(stream.batches), depth=_AHEAD_BATCHES)
     try:
@@ -97,7 +97,7 @@ class _Writing:
     """Batches on their way into files; the row group that comes next is `following`."""
 
     def __init__(
-        self, place: Place, batches: Iterator[pa.RecordBatch], limits: ExportLimits, told: Told
+        self, place: JobFolder, batches: Iterator[pa.RecordBatch], limits: ExportLimits, told: Told
     ) -> None:
         self._place = place
         self._limits = limits

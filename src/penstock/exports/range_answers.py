@@ -12,9 +12,9 @@ from penstock.errors import (
     PermanentError,
     RecoverableError,
 )
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Told
-from penstock.exports.place import Place
 from penstock.exports.postgres import Snapshot
 from penstock.exports.ranges import range_of, read_range
 from penstock.exports.readers import TenantReaders
@@ -27,7 +27,7 @@ Answer: TypeAlias = dict[str, Any]
 
 def read_as_described(
     readers: TenantReaders,
-    place: Place,
+    place: JobFolder,
     described: Mapping[str, Any],
     *,
     limits: ExportLimits,

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Stream, Told, write_parts
-from penstock.exports.place import Place
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.model.job import Artifact
 
@@ -103,7 +103,7 @@ def split(snapshot: Snapshot, query: TableQuery, *, n: int) -> list[TableRange]:
 
 def read_range(
     snapshot: Snapshot,
-    place: Place,
+    place: JobFolder,
     wanted: TableRange,
     *,
     limits: ExportLimits,

@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.exports.making import Making
 from penstock.exports.postgres import Snapshot
-from penstock.ports import RangeRead, RangeReaders, RangesWanted
+from penstock.exports.result_writer import ResultWriter
+from penstock.ports import RangeRead, RangeReaders, RangesRequest
 
 _LOOK_SECONDS = 10
 """How often it is looked whether the snapshot is still held; to be used now and then also keeps it
@@ -14,7 +14,7 @@ from being ended as one that was left."""
 
 
 def read_side_by_side(
-    making: Making,
+    writer: ResultWriter,
     snapshot: Snapshot,
     ranges: Sequence[Mapping[str, Any]],
     readers: RangeReaders,
@@ -26,7 +26,7 @@ def read_side_by_side(
     Holds no rows. Raises what `RangeReaders.read` raises, and RecoverableError once the snapshot is
     lost: another attempt begins with another one.
     """
-    attempt, job = making.attempt, making.job
+    attempt, job = writer.attempt, writer.job
     looked_at = time.monotonic()
 
     def cancelled() -> bool:
@@ -45,11 +45,11 @@ def read_side_by_side(
         )
 
     return readers.read(
-        RangesWanted(
+        RangesRequest(
             tenant=job.tenant,
             job_id=job.id,
             folder=job.folder,
-            fencing_token=making.place.token,
+            fencing_token=writer.place.token,
             ranges=ranges,
         ),
         cancelled=cancelled,

@@ -9,8 +9,8 @@ from penstock.errors import QueryTimeoutError
 from penstock.exports.check import FORMATS, given_of
 from penstock.exports.declaration import ExportType
 from penstock.exports.fitted import fitted
-from penstock.exports.making import Making, Reached
 from penstock.exports.parts import Stream
+from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.slice_query import SliceParameters, SliceQuery, read_query
 from penstock.exports.sources import ExportSources
 from penstock.exports.watch import watched
@@ -68,21 +68,21 @@ def open_slice(sources: ExportSources, wanted: ExportType, job: Job) -> OpenedSl
     return OpenedSlice(dataset=dataset, query=query)
 
 
-def make_slice(making: Making, opened: OpenedSlice, before: Reached) -> Reached:
+def make_slice(writer: ResultWriter, opened: OpenedSlice, before: Checkpoint) -> Checkpoint:
     """Read a slice's rows, in its order, and store them as parts behind those of `before`.
 
     Where another read gives the same rows in the same order, each part is a checkpoint; else what
     came before is left, and the slice is read from its beginning. Raises what a scan and
-    `Making.written` raise.
+    `ResultWriter.write` raise.
     """
-    sources = making.sources
+    sources = writer.sources
     if not opened.is_reproducible:
-        before = Reached()
-    with watched(making.attempt) as allowance:
+        before = Checkpoint()
+    with watched(writer.attempt) as allowance:
         total = total_rows(sources, opened, allowance(_COUNT_SECONDS))
         reading = allowance(sources.limits.query_seconds)
         batches = slice_batches(sources, opened, reading, behind_rows=before.rows)
-        return making.written(
+        return writer.write(
             Stream(batches=batches, end=reading.cancel),
             total=total,
             before=before,

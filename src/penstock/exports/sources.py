@@ -6,7 +6,7 @@ from datetime import datetime
 
 from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
-from penstock.ports import Catalog, Drafts, Exported, Keys, Outputs, RangeReaders
+from penstock.ports import Catalog, Drafts, ExportResults, Keys, Outputs, RangeReaders
 from penstock.reading.scan import Reader
 
 
@@ -15,7 +15,7 @@ class ExportSources:
     """Everything that the work of exports needs, shared by all attempts of a process."""
 
     catalog: Catalog
-    exported: Exported
+    exported: ExportResults
     drafts: Drafts
     reader: Reader
     keys: Keys

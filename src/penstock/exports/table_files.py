@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import PermanentError
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.parts import Told, write_whole
-from penstock.exports.place import Place
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.ranges import described_values, table_stream, values_of
 from penstock.model.job import Artifact
@@ -64,7 +64,7 @@ def table_file_of(described: Mapping[str, Any]) -> TableFile:
 
 def store_table_files(
     snapshot: Snapshot,
-    place: Place,
+    place: JobFolder,
     files: Sequence[TableFile],
     *,
     cancelled: Callable[[], bool],
@@ -93,7 +93,7 @@ def store_table_files(
 
 def _store(
     snapshot: Snapshot,
-    place: Place,
+    place: JobFolder,
     wanted: TableFile,
     *,
     cancelled: Callable[[], bool],

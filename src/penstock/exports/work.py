@@ -23,9 +23,9 @@ from penstock.exports.backup import make_backup
 from penstock.exports.check import given_of
 from penstock.exports.declaration import BackupSource, DatabaseSource, SliceSource
 from penstock.exports.files import with_further_formats
-from penstock.exports.making import Making, Reached
-from penstock.exports.place import Place
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result
+from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.slices import make_slice, open_slice
 from penstock.exports.sources import ExportSources
 from penstock.exports.tables import make_table
@@ -48,29 +48,29 @@ def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
     RecoverableError where another attempt may succeed, else PermanentError, both with words for the
     job's user. What this attempt wrote, and no checkpoint names, is removed by then.
     """
-    making = None
+    writer = None
     try:
-        making = Making(
+        writer = ResultWriter(
             sources=sources,
             attempt=attempt,
             wanted=named(attempt.job.type),
-            place=Place.of(sources.outputs, attempt.job),
+            place=JobFolder.of(sources.outputs, attempt.job),
         )
-        manifest = _left_behind(making)
+        manifest = _left_behind(writer)
         if manifest is None:
-            manifest = _made(making)
+            manifest = _made(writer)
         else:
-            _finish(making, manifest)
+            _finish(writer, manifest)
         files = artifacts_of(manifest)
         # By now it is decided which files are the result: all others are nobody's, since attempts
         # to come find it. One that has overtaken this one before may be at work yet.
         if attempt.holds():
-            making.place.remove_others(keep={MANIFEST, *(one.part for one in files)})
+            writer.place.remove_others(keep={MANIFEST, *(one.part for one in files)})
         else:
-            making.undo()
+            writer.undo()
     except BaseException as error:
-        if making is not None:
-            making.undo()
+        if writer is not None:
+            writer.undo()
         told = _for_the_job(error, attempt) if isinstance(error, PenstockError) else error
         if told is error:
             raise
@@ -78,7 +78,7 @@ def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
     return files
 
 
-def _left_behind(making: Making) -> Manifest | None:
+def _left_behind(writer: ResultWriter) -> Manifest | None:
     """Give the result that an attempt before this one has made, if all of its files are there.
 
     A job that failed had its files removed. Who stood still until then, and stored a manifest over
@@ -86,7 +86,7 @@ def _left_behind(making: Making) -> Manifest | None:
 
     Raises StaleJobError where this is no longer the job's attempt, PermanentError and BusyError.
     """
-    sources, job = making.sources, making.job
+    sources, job = writer.sources, writer.job
     manifest = stored_result(sources.outputs, job)
     if manifest is None:
         return None
@@ -95,48 +95,48 @@ def _left_behind(making: Making) -> Manifest | None:
         for file in manifest.files:
             sources.exported.file(job.tenant, job.id, file.name)
     except (DatasetDamagedError, UnknownDatasetError) as error:
-        if not making.attempt.holds():
+        if not writer.attempt.holds():
             raise StaleJobError(job.id) from error
         sources.outputs.remove(job.tenant, job.folder)
         return None
     return manifest
 
 
-def _made(making: Making) -> Manifest:
+def _made(writer: ResultWriter) -> Manifest:
     """Make the files of a result and publish them, or find that another attempt has."""
-    job, source = making.job, making.wanted.source
-    reached = making.resumed()
+    job, source = writer.job, writer.wanted.source
+    reached = writer.resumed()
     styles: Mapping[str, Style] = {}
     match source:
         case DatabaseSource():
             if not reached.is_read:
-                reached = make_table(making, source, given_of(making.wanted, job))
+                reached = make_table(writer, source, given_of(writer.wanted, job))
         case BackupSource():
             if not reached.is_read:
-                reached = make_backup(making)
+                reached = make_backup(writer)
         case SliceSource():
-            opened = open_slice(making.sources, making.wanted, job)
+            opened = open_slice(writer.sources, writer.wanted, job)
             styles = opened.query.styles
             if not reached.is_read:
-                reached = make_slice(making, opened, reached)
+                reached = make_slice(writer, opened, reached)
         case _:
             assert_never(source)
-    reached = with_further_formats(making, reached, styles)
-    manifest = manifest_of(job, reached.parts, reached.files, now=making.sources.now())
-    _finish(making, manifest)
-    making.is_published = True
-    return publish(making.sources.outputs, job, manifest)
+    reached = with_further_formats(writer, reached, styles)
+    manifest = manifest_of(job, reached.parts, reached.files, now=writer.sources.now())
+    _finish(writer, manifest)
+    writer.is_published = True
+    return publish(writer.sources.outputs, job, manifest)
 
 
-def _finish(making: Making, manifest: Manifest) -> None:
+def _finish(writer: ResultWriter, manifest: Manifest) -> None:
     """Say that all of this result is written: what is told last is what the job says for good."""
     files = artifacts_of(manifest)
     count = len(manifest.parts)
-    whole = Reached(parts=files[:count], files=files[count:])
-    making.attempt.progress(
+    whole = Checkpoint(parts=files[:count], files=files[count:])
+    writer.attempt.progress(
         whole.rows_told, total=whole.rows_told, size_bytes=whole.size_bytes, phase="finishing"
     )
-    making.attempt.finalize()
+    writer.attempt.finalize()
 
 
 def _for_the_job(error: PenstockError, attempt: Attempt) -> PenstockError:

@@ -53,7 +53,7 @@ _ENDS: Mapping[JobState, EventName] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class RunOutcome:
     """What came of a message; `fault` is what an attempt failed with, for the log."""
 
     outcome: Outcome
@@ -79,7 +79,7 @@ class Worker:
     """By which an attempt hears that its job's row is worth a look."""
 
 
-def run(worker: Worker, message: JobMessage) -> Ran:
+def run(worker: Worker, message: JobMessage) -> RunOutcome:
     """Work on the job of a message; the message is done with once this returns.
 
     What the job's row says decides, so that a message may come twice, late or out of order: a job
@@ -92,22 +92,22 @@ def run(worker: Worker, message: JobMessage) -> Ran:
     try:
         job = ports.store.get(message.tenant, message.job_id)
     except UnknownJobError:
-        return Ran(outcome="unknown", job=None)
+        return RunOutcome(outcome="unknown", job=None)
     if job.is_over:
         tell_again(ports, event_of(job, _ENDS[job.state], now=now()))
-        return Ran(outcome="repeated", job=job)
+        return RunOutcome(outcome="repeated", job=job)
     try:
         if job.state == "CANCELLING" and job.lease_owner is None:
-            return Ran(outcome="cancelled", job=end_cancelled(ports, job, now=now()))
+            return RunOutcome(outcome="cancelled", job=end_cancelled(ports, job, now=now()))
         claim = partial(Job.claimed, owner=worker.owner, now=now())
         job = take_step(ports, job, claim, now=now(), event="job.started")
     except (StaleJobError, JobStateError, UnknownJobError):
         # Somebody works on it, or it is over by now.
-        return Ran(outcome="repeated", job=job)
+        return RunOutcome(outcome="repeated", job=job)
     return _attempt(worker, job)
 
 
-def _attempt(worker: Worker, job: Job) -> Ran:
+def _attempt(worker: Worker, job: Job) -> RunOutcome:
     reporter = Reporter(
         worker.ports,
         job,
@@ -124,9 +124,9 @@ def _attempt(worker: Worker, job: Job) -> Ran:
             artifacts = worker.works[job.kind](attempt)
         finally:
             reporter.drain()
-        return Ran(outcome="succeeded", job=attempt.succeed(artifacts))
+        return RunOutcome(outcome="succeeded", job=attempt.succeed(artifacts))
     except AlreadyDoneError:
-        return Ran(outcome="succeeded", job=attempt.succeed(job.artifacts))
+        return RunOutcome(outcome="succeeded", job=attempt.succeed(job.artifacts))
     except (JobCancelledError, JobStateError):
         return _cancelled(worker, attempt.job)
     except (StaleJobError, UnknownJobError):
@@ -142,22 +142,22 @@ def _attempt(worker: Worker, job: Job) -> Ran:
         return _failed(worker, attempt.job, error)
 
 
-def _cancelled(worker: Worker, job: Job) -> Ran:
+def _cancelled(worker: Worker, job: Job) -> RunOutcome:
     try:
         latest = worker.ports.store.get(job.tenant, job.id)
         if latest.fencing_token != job.fencing_token:
             return _superseded(worker, latest)
         if latest.has_result:
             # This attempt's own success, which was stored though that couldn't be told.
-            return Ran(outcome="succeeded", job=latest)
+            return RunOutcome(outcome="succeeded", job=latest)
         ended = end_cancelled(worker.ports, latest, now=worker.now())
     except (StaleJobError, JobStateError, UnknownJobError, BusyError):
         # It is over, or a sweep ends it.
         return _superseded(worker, job)
-    return Ran(outcome="cancelled", job=ended)
+    return RunOutcome(outcome="cancelled", job=ended)
 
 
-def _returned(worker: Worker, job: Job, *, fault: Exception | None = None) -> Ran:
+def _returned(worker: Worker, job: Job, *, fault: Exception | None = None) -> RunOutcome:
     now = worker.now()
     try:
         job = take_step(worker.ports, job, Job.handed_back, now=now)
@@ -165,10 +165,10 @@ def _returned(worker: Worker, job: Job, *, fault: Exception | None = None) -> Ra
     except (StaleJobError, JobStateError, UnknownJobError, BusyError):
         # Whatever it became: its row says so, and a sweep looks after it.
         return _superseded(worker, job, fault=fault)
-    return Ran(outcome="returned", job=job, fault=fault)
+    return RunOutcome(outcome="returned", job=job, fault=fault)
 
 
-def _failed(worker: Worker, job: Job, error: Exception) -> Ran:
+def _failed(worker: Worker, job: Job, error: Exception) -> RunOutcome:
     ports, rules, now = worker.ports, worker.rules, worker.now()
     fault = fault_of(error)
     try:
@@ -178,7 +178,7 @@ def _failed(worker: Worker, job: Job, error: Exception) -> Ran:
             # Jobs that failed together, for one reason, don't come back together.
             wait *= random.uniform(1, 1.5)  # noqa: S311 - nobody gains by guessing it
             dispatch(ports, job, now=now, delay_seconds=wait)
-            return Ran(outcome="retried", job=job, fault=error)
+            return RunOutcome(outcome="retried", job=job, fault=error)
         # Its files go with the event, not before: by then they may be another attempt's result.
         job = take_step(
             ports, job, partial(Job.failed, fault=fault, now=now), now=now, event="job.failed"
@@ -187,10 +187,10 @@ def _failed(worker: Worker, job: Job, error: Exception) -> Ran:
         return replace(_cancelled(worker, job), fault=error)
     except (StaleJobError, UnknownJobError, BusyError):
         return _superseded(worker, job, fault=error)
-    return Ran(outcome="failed", job=job, fault=error)
+    return RunOutcome(outcome="failed", job=job, fault=error)
 
 
-def _superseded(worker: Worker, job: Job, *, fault: Exception | None = None) -> Ran:
+def _superseded(worker: Worker, job: Job, *, fault: Exception | None = None) -> RunOutcome:
     """Leave a job to what it became without this attempt.
 
     Where it has ended without a result, whoever ended it removed its files: not those that the
@@ -206,7 +206,7 @@ def _superseded(worker: Worker, job: Job, *, fault: Exception | None = None) -> 
             is_gone = True
         if is_gone:
             ports.outputs.remove(job.tenant, job.folder)
-    return Ran(outcome="superseded", job=job, fault=fault)
+    return RunOutcome(outcome="superseded", job=job, fault=fault)
 
 
 def fault_of(error: Exception) -> JobFault:

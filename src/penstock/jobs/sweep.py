@@ -17,7 +17,7 @@ from penstock.ports import JobPorts, Observation
 
 
 @dataclass(slots=True, kw_only=True)
-class Swept:
+class SweepCounts:
     """How many jobs, or events, a sweep did something for."""
 
     dispatched: int = 0
@@ -48,14 +48,14 @@ class Sweeper:
     late_seconds: float = 0
 
 
-def sweep(sweeper: Sweeper) -> Swept:
+def sweep(sweeper: Sweeper) -> SweepCounts:
     """Look at every job that isn't over, once, and at what is kept no longer.
 
     Each job's change is a step of its own: a sweep that ends in the midst, or runs beside another,
     does no harm. A job for which the store or the files are out of reach holds no other up: what it
     raised is raised behind all of them. Raises BusyError.
     """
-    swept, busy = Swept(), list[BusyError]()
+    swept, busy = SweepCounts(), list[BusyError]()
     for job, seen in sweeper.ports.upkeep.unfinished():
         with _passing_over(busy):
             _observe(sweeper, job, seen, swept)
@@ -80,7 +80,7 @@ def pulse_of(job: Job) -> str:
     return ":".join(str(sign) for sign in (job.state, *signs))
 
 
-def release(sweeper: Sweeper, job: Job, *, swept: Swept) -> None:
+def release(sweeper: Sweeper, job: Job, *, swept: SweepCounts) -> None:
     """Take a dead attempt's lease away, and have the job worked on again or end it.
 
     Raises StaleJobError where somebody else did, or the attempt lives.
@@ -113,7 +113,7 @@ def _passing_over(busy: list[BusyError]) -> Iterator[None]:
         busy.append(error)
 
 
-def _observe(sweeper: Sweeper, job: Job, seen: Observation | None, swept: Swept) -> None:
+def _observe(sweeper: Sweeper, job: Job, seen: Observation | None, swept: SweepCounts) -> None:
     pulse, seconds = pulse_of(job), sweeper.seconds()
     latest = seconds + sweeper.late_seconds
     if (
@@ -126,7 +126,7 @@ def _observe(sweeper: Sweeper, job: Job, seen: Observation | None, swept: Swept)
     _look_after(sweeper, job, rested=seconds - seen.seconds, swept=swept)
 
 
-def _look_after(sweeper: Sweeper, job: Job, *, rested: float, swept: Swept) -> None:
+def _look_after(sweeper: Sweeper, job: Job, *, rested: float, swept: SweepCounts) -> None:
     rules = sweeper.rules
     match job.state:
         case "ACCEPTED" | "QUEUED":
@@ -158,7 +158,7 @@ def _only(seen: Job, step: Callable[[Job], Job]) -> Callable[[Job], Job]:
     return taken
 
 
-def _remove_outdated(sweeper: Sweeper, swept: Swept, busy: list[BusyError]) -> None:
+def _remove_outdated(sweeper: Sweeper, swept: SweepCounts, busy: list[BusyError]) -> None:
     ports, now = sweeper.ports, sweeper.now()
     for job in ports.upkeep.outdated(now=now, rows_before=now - sweeper.rules.rows_kept):
         with _passing_over(busy):

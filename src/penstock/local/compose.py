@@ -13,7 +13,7 @@ from penstock.local.jobs.owners import this_clock
 from penstock.local.jobs.ports import local_jobs
 from penstock.local.jobs.signals import local_signals
 from penstock.local.jobs.tickets import MemoryTickets
-from penstock.local.opened import Served, open_home
+from penstock.local.opened_store import ServedPath, open_home
 from penstock.local.supervise import Supervisor
 from penstock.model.clock import utc_now
 from penstock.model.job import SIZES
@@ -24,7 +24,7 @@ from penstock.web.wiring import wired
 
 
 @contextmanager
-def compose(settings: Settings, served: Served) -> Iterator[Resources]:
+def compose(settings: Settings, served: ServedPath) -> Iterator[Resources]:
     """Wire the embedded service for the body, and close everything after it.
 
     Worker processes are started when there is a job, and none is left afterwards.
@@ -73,7 +73,7 @@ def compose(settings: Settings, served: Served) -> Iterator[Resources]:
         )
 
 
-def work_commands(settings: Settings, served: Served) -> list[list[str]]:
+def work_commands(settings: Settings, served: ServedPath) -> list[list[str]]:
     """Give the command of each worker: the first takes jobs of any size, the others no large ones.
 
     So small ones go on while a large one is worked on. Behind them come those of tenants that have

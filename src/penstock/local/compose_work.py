@@ -14,7 +14,7 @@ from penstock.local.jobs.ports import local_jobs
 from penstock.local.jobs.queue import SqliteQueue
 from penstock.local.jobs.range_pool import RangePool
 from penstock.local.jobs.signals import local_signals
-from penstock.local.opened import Served, open_home
+from penstock.local.opened_store import ServedPath, open_home
 from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
 from penstock.settings import Settings
@@ -23,7 +23,7 @@ from penstock.settings import Settings
 @contextmanager
 def compose_work(
     settings: Settings,
-    served: Served,
+    served: ServedPath,
     *,
     is_stopping: Callable[[], bool],
     adapt: Callable[[JobPorts], JobPorts] = lambda ports: ports,

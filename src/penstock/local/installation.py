@@ -6,7 +6,7 @@ from pathlib import Path
 
 from penstock.errors import SetupError
 from penstock.local.atomic import exclusive, replace_file
-from penstock.local.places import installation_path
+from penstock.local.home_layout import installation_path
 
 _BYTES = 16
 _FORM = re.compile(r"[0-9a-f]{32}")

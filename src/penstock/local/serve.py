@@ -16,7 +16,7 @@ from penstock.errors import SetupError
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.banner import banner
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.local.protocol import SocketProtocol, TargetAwareProtocol
 from penstock.settings import Settings
 from penstock.web.app import create_app
@@ -29,7 +29,7 @@ _SOCKET_MESSAGE_BYTES = 4096
 _STREAM_THREADS = ("producer", "ahead")
 
 
-def serve(settings: Settings, served: Served, *, open_browser: bool) -> None:
+def serve(settings: Settings, served: ServedPath, *, open_browser: bool) -> None:
     """Serve until interrupted; prints where and how to ask once requests are taken.
 
     Raises SetupError if the port is taken or something can't be read.

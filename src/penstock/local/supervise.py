@@ -11,7 +11,7 @@ from dataclasses import asdict
 from penstock.errors import BusyError, JobStateError, StaleJobError, UnknownJobError
 from penstock.errors.location import code_path
 from penstock.jobs.cancel import end_cancelled
-from penstock.jobs.sweep import Sweeper, Swept, release, sweep
+from penstock.jobs.sweep import SweepCounts, Sweeper, release, sweep
 from penstock.local.jobs.owners import is_dead
 from penstock.local.jobs.queue import SqliteQueue
 from penstock.model.job import WORKING
@@ -95,7 +95,7 @@ class Supervisor:
 
     def hand_on_dead(self) -> None:
         """Hand on the jobs whose workers are known to be dead, and the messages that they held."""
-        swept = Swept()
+        swept = SweepCounts()
         for job, _ in self._sweeper.ports.upkeep.unfinished():
             if job.lease_owner and is_dead(job.lease_owner):
                 with suppress(StaleJobError, JobStateError, UnknownJobError):
@@ -139,7 +139,7 @@ class Supervisor:
                     _close(worker)
 
 
-def _tell(swept: Swept, **more: int) -> None:
+def _tell(swept: SweepCounts, **more: int) -> None:
     done = {name: number for name, number in (asdict(swept) | more).items() if number}
     if done:
         _LOG.info("swept %s", " ".join(f"{name}={number}" for name, number in done.items()))

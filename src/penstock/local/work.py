@@ -10,11 +10,11 @@ from contextlib import ExitStack
 
 from penstock.errors import BusyError
 from penstock.errors.location import code_path
-from penstock.jobs.run import Ran, Worker, run
+from penstock.jobs.run import RunOutcome, Worker, run
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.compose_work import compose_work
-from penstock.local.jobs.queue import Received, SqliteQueue
-from penstock.local.opened import Served
+from penstock.local.jobs.queue import ReceivedMessage, SqliteQueue
+from penstock.local.opened_store import ServedPath
 from penstock.model.job import SizeClass
 from penstock.model.job_id import logged_id
 from penstock.model.message import JobMessage
@@ -31,7 +31,7 @@ _LOG = logging.getLogger("penstock.jobs")
 
 def work(
     settings: Settings,
-    served: Served,
+    served: ServedPath,
     *,
     sizes: Sequence[SizeClass],
     supervised: bool,
@@ -103,7 +103,7 @@ def work_off(
         _log(received.message, ran)
 
 
-def _put_off(queue: SqliteQueue, received: Received) -> None:
+def _put_off(queue: SqliteQueue, received: ReceivedMessage) -> None:
     """Have a message come again whose job's row can't be made use of, or bury it after a while."""
     if received.delivered < _MOST_DELIVERIES:
         queue.release(received, delay_seconds=_BUSY_SECONDS)
@@ -112,7 +112,7 @@ def _put_off(queue: SqliteQueue, received: Received) -> None:
     queue.done(received)
 
 
-def _log(message: JobMessage, ran: Ran) -> None:
+def _log(message: JobMessage, ran: RunOutcome) -> None:
     job = ran.job
     _LOG.info(
         "job tenant=%s id=%s type=%s outcome=%s state=%s attempt=%s rows=%s fault=%s",

@@ -1,6 +1,6 @@
 """What differs between a laptop and AWS: one Protocol for each outside part, and their bundles."""
 
-from penstock.ports.downloads import Blobs, Catalog, Exported, Keys, Ports, Receipts, Tenants
+from penstock.ports.downloads import Blobs, Catalog, ExportResults, Keys, Ports, Receipts, Tenants
 from penstock.ports.jobs import (
     Databases,
     DeadLetters,
@@ -8,16 +8,16 @@ from penstock.ports.jobs import (
     Drafts,
     Events,
     JobEvents,
+    JobFilter,
     JobPorts,
     JobStore,
-    JobsWanted,
     JobUpkeep,
     Observation,
     Outputs,
     UsedKey,
     UsedKeys,
 )
-from penstock.ports.ranges import RangeRead, RangeReaders, RangesWanted
+from penstock.ports.ranges import RangeRead, RangeReaders, RangesRequest
 from penstock.ports.signals import Audience, Heard, Hint, Signals
 from penstock.ports.sockets import Feed, Listener, Tickets
 
@@ -30,15 +30,15 @@ __all__ = [
     "Dispatch",
     "Drafts",
     "Events",
-    "Exported",
+    "ExportResults",
     "Feed",
     "Heard",
     "Hint",
     "JobEvents",
+    "JobFilter",
     "JobPorts",
     "JobStore",
     "JobUpkeep",
-    "JobsWanted",
     "Keys",
     "Listener",
     "Observation",
@@ -46,7 +46,7 @@ __all__ = [
     "Ports",
     "RangeRead",
     "RangeReaders",
-    "RangesWanted",
+    "RangesRequest",
     "Receipts",
     "Signals",
     "Tenants",

@@ -85,7 +85,7 @@ class Catalog(Protocol):
         ...
 
 
-class Exported(Protocol):
+class ExportResults(Protocol):
     """The results of exports, by the ids of their jobs."""
 
     def export(self, tenant: str, job_id: str) -> Dataset:
@@ -174,7 +174,7 @@ class Ports:
 
     blobs: Blobs
     catalog: Catalog
-    exported: Exported
+    exported: ExportResults
     tenants: Tenants
     keys: Keys
     receipts: Receipts

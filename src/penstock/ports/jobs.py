@@ -14,7 +14,7 @@ from penstock.model.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobsWanted:
+class JobFilter:
     """Which jobs of a tenant a list holds; None is any."""
 
     user: str | None = None
@@ -43,7 +43,7 @@ class JobStore(Protocol):
         ...
 
     def list(
-        self, tenant: str, wanted: JobsWanted, *, limit: int, before: str | None = None
+        self, tenant: str, wanted: JobFilter, *, limit: int, before: str | None = None
     ) -> list[Job]:
         """List a tenant's jobs, the newest id first, only ids below `before`; at most `limit`."""
         ...

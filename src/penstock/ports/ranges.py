@@ -8,7 +8,7 @@ from penstock.model.job import Artifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RangesWanted:
+class RangesRequest:
     """The ranges that one attempt wants read, and where their files belong."""
 
     tenant: str
@@ -38,7 +38,7 @@ class RangeReaders(Protocol):
 
     def read(
         self,
-        wanted: RangesWanted,
+        wanted: RangesRequest,
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],

@@ -8,7 +8,7 @@ from penstock.model.slice import Expression, Predicate
 from penstock.query.order import output_name
 from penstock.query.render import Naming, rendered, tightened
 from penstock.query.select import Selection
-from penstock.query.typed import Scope, Typed, column_of, named
+from penstock.query.typed import Scope, TypedExpression, column_of, named
 
 
 def where_of(text: str, dataset: Dataset) -> tuple[Predicate, str]:
@@ -25,7 +25,7 @@ def having_of(text: str, selection: Selection, dataset: Dataset) -> tuple[Predic
 
     Aggregates in it take columns of the dataset. Gives and raises what `where_of` does.
     """
-    names: Mapping[str, Typed[Expression]] = {
+    names: Mapping[str, TypedExpression[Expression]] = {
         **{column.name: column_of(dataset.by_name[column.name]) for column in selection.group},
         **selection.types,
     }

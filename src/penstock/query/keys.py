@@ -32,14 +32,16 @@ class FilterKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class UrlParameters:
     """A URL's pairs, told apart: each control once, and the filters in URL order."""
 
     controls: Mapping[str, str]
     filters: tuple[tuple[FilterKey, str], ...]
 
 
-def sort_out(pairs: Iterable[tuple[str, str]], dataset: Dataset, *, most_filters: int) -> Asked:
+def sort_out(
+    pairs: Iterable[tuple[str, str]], dataset: Dataset, *, most_filters: int
+) -> UrlParameters:
     """Tell controls from filters; what advertisers append (`utm_…`) is dropped.
 
     Raises UnknownParameterError, RepeatedParameterError, BadValueError for a control without a
@@ -60,7 +62,7 @@ def sort_out(pairs: Iterable[tuple[str, str]], dataset: Dataset, *, most_filters
     reached = len(filters) + ("_where" in controls)
     if reached > most_filters:
         raise TooManyFiltersError(limit=most_filters, reached=reached)
-    return Asked(controls=controls, filters=tuple(filters))
+    return UrlParameters(controls=controls, filters=tuple(filters))
 
 
 def refuse_all_but_signature(pairs: Iterable[tuple[str, str]]) -> None:

@@ -10,7 +10,14 @@ from penstock.model.slice import AggregateName, Expression, FunctionName
 from penstock.query.items import quoted
 from penstock.query.near import near
 from penstock.query.syntax import AGGREGATES, FUNCTIONS
-from penstock.query.typed import Operand, Scope, Typed, Written, aggregate_of, call_of
+from penstock.query.typed import (
+    Operand,
+    Scope,
+    TypedExpression,
+    UntypedLiteral,
+    aggregate_of,
+    call_of,
+)
 
 _FUNCTIONS: dict[type[exp.Expr], FunctionName] = {
     exp.Lower: "lower",
@@ -43,10 +50,10 @@ _SAID: dict[type[exp.Expr], str] = {
 }
 
 
-def typed(node: exp.Expr, scope: Scope) -> Typed[Expression]:
+def typed(node: exp.Expr, scope: Scope) -> TypedExpression[Expression]:
     """Read a column, a function or an aggregate. Raises as `operand`, and for a literal."""
     found = operand(node, scope)
-    if isinstance(found, Typed):
+    if isinstance(found, TypedExpression):
         return found
     raise BadExpressionError(
         scope.parameter, f"a column or a function must stand where “{found.text}” does."
@@ -60,9 +67,9 @@ def operand(tree: exp.Expr, scope: Scope) -> Operand:
     """
     node = bare(tree)
     if isinstance(node, exp.Literal):
-        return Written(text=node.this, kind="text" if node.is_string else "number")
+        return UntypedLiteral(text=node.this, kind="text" if node.is_string else "number")
     if isinstance(node, exp.Boolean):
-        return Written(text="true" if node.this else "false", kind="boolean")
+        return UntypedLiteral(text="true" if node.this else "false", kind="boolean")
     if isinstance(node, exp.Neg):
         return _negative(node, scope)
     if isinstance(node, exp.Column):
@@ -74,15 +81,15 @@ def operand(tree: exp.Expr, scope: Scope) -> Operand:
     raise refused(node, scope)
 
 
-def _negative(node: exp.Neg, scope: Scope) -> Written:
+def _negative(node: exp.Neg, scope: Scope) -> UntypedLiteral:
     inner = operand(node.this, scope)
-    if not isinstance(inner, Written) or inner.kind != "number":
+    if not isinstance(inner, UntypedLiteral) or inner.kind != "number":
         raise refused(node, scope)
     text = inner.text.removeprefix("-") if inner.text.startswith("-") else f"-{inner.text}"
-    return Written(text=text, kind="number")
+    return UntypedLiteral(text=text, kind="number")
 
 
-def _named(node: exp.Column, scope: Scope) -> Typed[Expression]:
+def _named(node: exp.Column, scope: Scope) -> TypedExpression[Expression]:
     only(node, {"this"}, scope)
     if not isinstance(node.this, exp.Identifier):
         raise refused(node.this, scope)
@@ -93,7 +100,7 @@ def _named(node: exp.Column, scope: Scope) -> Typed[Expression]:
     return scope.names[name]
 
 
-def _call(node: exp.Expr, scope: Scope) -> Typed[Expression]:
+def _call(node: exp.Expr, scope: Scope) -> TypedExpression[Expression]:
     function = _FUNCTIONS[type(node)]
     match node:
         case exp.Round():
@@ -107,14 +114,14 @@ def _call(node: exp.Expr, scope: Scope) -> Typed[Expression]:
             only(node, {"this", "unit"}, scope)
             unit = node.args.get("unit")
             word = unit.name if isinstance(unit, exp.Var) else ""
-            arguments = [Written(text=word, kind="text"), operand(node.this, scope)]
+            arguments = [UntypedLiteral(text=word, kind="text"), operand(node.this, scope)]
         case _:
             only(node, {"this"}, scope)
             arguments = [operand(node.this, scope)]
     return call_of(function, arguments, parameter=scope.parameter)
 
 
-def _aggregate(node: exp.Expr, scope: Scope) -> Typed[Expression]:
+def _aggregate(node: exp.Expr, scope: Scope) -> TypedExpression[Expression]:
     only(node, {"this", "big_int"}, scope)
     function = _AGGREGATES[type(node)]
     inside = node.args.get("this")

@@ -8,7 +8,7 @@ from penstock.model.slice import ColumnRef, SortKey
 from penstock.query.items import items_of, name_text
 from penstock.query.near import near
 from penstock.query.select import Selection, Source
-from penstock.query.typed import Typed, column_of
+from penstock.query.typed import TypedExpression, column_of
 
 
 def sort_of(
@@ -45,7 +45,7 @@ def output_name(selection: Selection, source: Source) -> str | None:
     return next((item.name for item in selection.outputs if item.source == source), None)
 
 
-def _key(name: str, selection: Selection, dataset: Dataset) -> Typed[Source]:
+def _key(name: str, selection: Selection, dataset: Dataset) -> TypedExpression[Source]:
     if name in selection.types:
         return selection.types[name]
     names = list(selection.types)

@@ -9,7 +9,7 @@ from penstock.model.slice import Aggregate, ColumnRef, Output, everything
 from penstock.query.controls import switch
 from penstock.query.items import Item, items_of, name_text
 from penstock.query.near import near
-from penstock.query.typed import Typed, aggregate_of, column_of
+from penstock.query.typed import TypedExpression, aggregate_of, column_of
 
 Source = ColumnRef | Aggregate
 
@@ -22,7 +22,7 @@ class Selection:
     """
 
     outputs: tuple[Output, ...]
-    types: Mapping[str, Typed[Source]]
+    types: Mapping[str, TypedExpression[Source]]
     grouped: bool
     group: tuple[ColumnRef, ...]
     distinct: bool
@@ -39,7 +39,7 @@ def selection_of(controls: Mapping[str, str], dataset: Dataset) -> Selection:
     Raises BadExpressionError, UnknownColumnError, and ConflictingParametersError for `_exclude`
     or `_distinct` beside what they contradict.
     """
-    types: Mapping[str, Typed[Source]]
+    types: Mapping[str, TypedExpression[Source]]
     pairs: tuple[tuple[str, str], ...]
     distinct = switch(controls, "_distinct", default=False)
     group = _group(controls, dataset)
@@ -85,8 +85,8 @@ def selection_of(controls: Mapping[str, str], dataset: Dataset) -> Selection:
     )
 
 
-def _selected(text: str, dataset: Dataset) -> list[tuple[Output, Typed[Source]]]:
-    named: dict[str, tuple[Output, Typed[Source]]] = {}
+def _selected(text: str, dataset: Dataset) -> list[tuple[Output, TypedExpression[Source]]]:
+    named: dict[str, tuple[Output, TypedExpression[Source]]] = {}
     for item in items_of(text, parameter="_select", outputs=True):
         typed = _source(item, dataset)
         source = typed.expression
@@ -103,7 +103,7 @@ def _selected(text: str, dataset: Dataset) -> list[tuple[Output, Typed[Source]]]
     return list(named.values())
 
 
-def _source(item: Item, dataset: Dataset) -> Typed[Source]:
+def _source(item: Item, dataset: Dataset) -> TypedExpression[Source]:
     column = None if item.name is None else _column(item.name, dataset, parameter="_select")
     if item.aggregate is not None:
         return aggregate_of(item.aggregate, column, distinct=item.distinct, parameter="_select")

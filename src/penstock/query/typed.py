@@ -33,7 +33,7 @@ E_co = TypeVar("E_co", bound=Expression, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Typed(Generic[E_co]):
+class TypedExpression(Generic[E_co]):
     """An expression and its type; `of` has the name of what it describes, for error texts."""
 
     expression: E_co
@@ -41,14 +41,14 @@ class Typed(Generic[E_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class UntypedLiteral:
     """A literal as it was written, without a type before it meets a typed expression."""
 
     text: str
     kind: Literal["text", "number", "boolean"]
 
 
-Operand = Typed[Expression] | Written
+Operand = TypedExpression[Expression] | UntypedLiteral
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,25 +56,25 @@ class Scope:
     """What the names of an expression mean; only with `aggregates` may it aggregate `columns`."""
 
     parameter: str
-    names: Mapping[str, Typed[Expression]]
+    names: Mapping[str, TypedExpression[Expression]]
     columns: Mapping[str, Column]
     aggregates: bool = False
 
 
-def column_of(column: Column) -> Typed[ColumnRef]:
+def column_of(column: Column) -> TypedExpression[ColumnRef]:
     """Refer to a column of the schema."""
-    return Typed(expression=ColumnRef(column.name), of=column)
+    return TypedExpression(expression=ColumnRef(column.name), of=column)
 
 
 def call_of(
     function: FunctionName, arguments: Sequence[Operand], *, parameter: str
-) -> Typed[Expression]:
+) -> TypedExpression[Expression]:
     """Call a function of the allow-list (date_trunc: its unit comes first, as text).
 
     Raises BadExpressionError for arguments that it doesn't take.
     """
     subject = arguments[-1] if function == "date_trunc" else arguments[0]
-    if not isinstance(subject, Typed):
+    if not isinstance(subject, TypedExpression):
         raise BadExpressionError(
             parameter,
             f"{function} takes a column or a function of one, “{subject.text}” is neither.",
@@ -97,12 +97,12 @@ def call_of(
             return _coalesced(arguments, parameter)
         case "date_trunc":
             return _truncated(arguments[0], subject, parameter)
-    return Typed(expression=Call(function, (subject.expression,)), of=of)
+    return TypedExpression(expression=Call(function, (subject.expression,)), of=of)
 
 
 def aggregate_of(
     function: AggregateName, column: Column | None, *, distinct: bool = False, parameter: str
-) -> Typed[Aggregate]:
+) -> TypedExpression[Aggregate]:
     """Aggregate a column, or count rows where there is none; `sum` of integers never overflows.
 
     Raises BadExpressionError where the function doesn't fit the column's type.
@@ -111,7 +111,7 @@ def aggregate_of(
         if function != "count" or distinct:
             raise BadExpressionError(parameter, f"{function} takes one column.")
         of = Column(name="count(*)", kind="integer", type_name="BIGINT")
-        return Typed(expression=Aggregate("count"), of=of)
+        return TypedExpression(expression=Aggregate("count"), of=of)
     if distinct and function != "count":
         raise BadExpressionError(parameter, f"DISTINCT is for count alone, not for {function}.")
     name = f"{function}({'DISTINCT ' if distinct else ''}{column.name})"
@@ -124,7 +124,7 @@ def aggregate_of(
         case _:
             _require(column, _ORDERED, function, "a value with an order", parameter)
             of = Column(name=name, kind=column.kind, type_name=column.type_name)
-    return Typed(expression=Aggregate(function, ColumnRef(column.name), distinct), of=of)
+    return TypedExpression(expression=Aggregate(function, ColumnRef(column.name), distinct), of=of)
 
 
 def common_type(columns: Sequence[Column]) -> Column | None:
@@ -157,15 +157,15 @@ def common_type(columns: Sequence[Column]) -> Column | None:
 
 
 def _rounded(
-    subject: Typed[Expression], rest: Sequence[Operand], parameter: str
-) -> Typed[Expression]:
+    subject: TypedExpression[Expression], rest: Sequence[Operand], parameter: str
+) -> TypedExpression[Expression]:
     of = subject.of
     _require(of, NUMERIC, "round", "a number", parameter)
     places = 0
     arguments: tuple[Expression, ...] = (subject.expression,)
     if rest:
         (given,) = rest
-        text = given.text if isinstance(given, Written) and given.kind == "number" else ""
+        text = given.text if isinstance(given, UntypedLiteral) and given.kind == "number" else ""
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdigit() and int(digits[:3]) <= _ROUNDED_PLACES):
             raise BadExpressionError(
@@ -180,11 +180,11 @@ def _rounded(
         whole = precision_of(of) + int(places < 0 and scale == scale_of(of))
         type_name = f"DECIMAL({min(whole, WIDEST_DECIMAL)},{scale})"
     rounded = Column(name=f"round({of.name})", kind=of.kind, type_name=type_name)
-    return Typed(expression=Call("round", arguments), of=rounded)
+    return TypedExpression(expression=Call("round", arguments), of=rounded)
 
 
-def _coalesced(arguments: Sequence[Operand], parameter: str) -> Typed[Expression]:
-    columns = [argument.of for argument in arguments if isinstance(argument, Typed)]
+def _coalesced(arguments: Sequence[Operand], parameter: str) -> TypedExpression[Expression]:
+    columns = [argument.of for argument in arguments if isinstance(argument, TypedExpression)]
     meeting = common_type(columns)
     if meeting is not None and meeting.kind == "integer" and len(columns) < len(arguments):
         # A value may be greater than the column's type holds.
@@ -195,7 +195,7 @@ def _coalesced(arguments: Sequence[Operand], parameter: str) -> Typed[Expression
     expressions: list[Expression] = []
     types = list(columns)
     for argument in arguments:
-        if isinstance(argument, Typed):
+        if isinstance(argument, TypedExpression):
             expressions.append(argument.expression)
         else:
             constant = constant_of(argument, meeting, parameter=parameter)
@@ -204,13 +204,15 @@ def _coalesced(arguments: Sequence[Operand], parameter: str) -> Typed[Expression
             expressions.append(constant)
     result = common_type(types) or meeting
     of = Column(name=f"coalesce({columns[0].name})", kind=result.kind, type_name=result.type_name)
-    return Typed(expression=Call("coalesce", tuple(expressions)), of=of)
+    return TypedExpression(expression=Call("coalesce", tuple(expressions)), of=of)
 
 
-def _truncated(unit: Operand, subject: Typed[Expression], parameter: str) -> Typed[Expression]:
+def _truncated(
+    unit: Operand, subject: TypedExpression[Expression], parameter: str
+) -> TypedExpression[Expression]:
     of = subject.of
     _require(of, _MOMENTS, "date_trunc", "a date or a timestamp", parameter)
-    word = unit.text.lower() if isinstance(unit, Written) else ""
+    word = unit.text.lower() if isinstance(unit, UntypedLiteral) else ""
     if word not in UNITS:
         raise BadExpressionError(
             parameter,
@@ -223,10 +225,10 @@ def _truncated(unit: Operand, subject: Typed[Expression], parameter: str) -> Typ
     else:
         truncated = Column(name=name, kind="timestamp", type_name="TIMESTAMP")
     call = Call("date_trunc", (Constant(word, "VARCHAR"), subject.expression))
-    return Typed(expression=call, of=truncated)
+    return TypedExpression(expression=call, of=truncated)
 
 
-def constant_of(written: Written, of: Column, *, parameter: str) -> Constant:
+def constant_of(written: UntypedLiteral, of: Column, *, parameter: str) -> Constant:
     """Coerce a literal of an expression by the type that it meets; bare dates mean 00:00 UTC.
 
     Raises BadExpressionError for a number or a truth value where text stands, and BadValueError.
@@ -235,7 +237,7 @@ def constant_of(written: Written, of: Column, *, parameter: str) -> Constant:
     return equal_to(written.text, of, parameter=parameter, whole_days=True)
 
 
-def check_written(written: Written, of: Column, *, parameter: str) -> None:
+def check_written(written: UntypedLiteral, of: Column, *, parameter: str) -> None:
     """Raise BadExpressionError if this kind of literal can't meet `of` at all."""
     if of.kind == "text" and written.kind != "text":
         raise BadExpressionError(
@@ -248,7 +250,7 @@ def check_written(written: Written, of: Column, *, parameter: str) -> None:
         )
 
 
-def named(columns: Mapping[str, Column]) -> dict[str, Typed[ColumnRef]]:
+def named(columns: Mapping[str, Column]) -> dict[str, TypedExpression[ColumnRef]]:
     """Refer to every column by its name."""
     return {name: column_of(column) for name, column in columns.items()}
 

@@ -26,7 +26,14 @@ from penstock.query.logic import joined
 from penstock.query.operands import bare, only, operand, refused, typed
 from penstock.query.operators import column_operators
 from penstock.query.syntax import tree_of
-from penstock.query.typed import Operand, Scope, Typed, Written, check_written, common_type
+from penstock.query.typed import (
+    Operand,
+    Scope,
+    TypedExpression,
+    UntypedLiteral,
+    check_written,
+    common_type,
+)
 
 _COMPARE: dict[type[exp.Expr], CompareOperator] = {
     exp.EQ: "=",
@@ -89,14 +96,14 @@ def _comparison(node: exp.Expr, scope: Scope) -> Predicate:
 
 
 def _compared(left: Operand, operator: CompareOperator, right: Operand, scope: Scope) -> Predicate:
-    if isinstance(left, Written):
-        if isinstance(right, Written):
+    if isinstance(left, UntypedLiteral):
+        if isinstance(right, UntypedLiteral):
             raise BadExpressionError(
                 scope.parameter,
                 f"“{left.text}” and “{right.text}” are two values: a comparison needs a column.",
             )
         return _compared(right, _FLIPPED.get(operator, operator), left, scope)
-    if isinstance(right, Written):
+    if isinstance(right, UntypedLiteral):
         check_written(right, left.of, parameter=scope.parameter)
         _check_order(left.of, operator, scope)
         return compared(
@@ -134,7 +141,7 @@ def _in_list(node: exp.In, scope: Scope) -> Predicate:
     items = []
     for item in node.expressions:
         written = operand(item, scope)
-        if not isinstance(written, Written):
+        if not isinstance(written, UntypedLiteral):
             raise BadExpressionError(scope.parameter, "the list behind IN holds values alone.")
         check_written(written, left.of, parameter=scope.parameter)
         whole_days = not isinstance(bare(node.this), exp.Column)
@@ -156,7 +163,11 @@ def _between(node: exp.Between, scope: Scope) -> Predicate:
 def _like(node: exp.Like, scope: Scope) -> Predicate:
     only(node, {"this", "expression", "negate"}, scope)
     left, pattern = operand(node.this, scope), operand(node.expression, scope)
-    if not isinstance(left, Typed) or not isinstance(pattern, Written) or pattern.kind != "text":
+    if (
+        not isinstance(left, TypedExpression)
+        or not isinstance(pattern, UntypedLiteral)
+        or pattern.kind != "text"
+    ):
         raise refused(node, scope)
     if left.of.kind != "text":
         raise BadExpressionError(

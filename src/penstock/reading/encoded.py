@@ -21,7 +21,7 @@ _FIRST_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
+class AnswerCaps:
     """What one answer may hold; None is unlimited."""
 
     rows: int | None = None
@@ -46,7 +46,7 @@ def encode_batches(
     reader: Reader,
     pace: Pace,
     tally: Tally,
-    caps: Caps,
+    caps: AnswerCaps,
 ) -> Generator[bytes]:
     """Encode a scan's batches and tally what goes by; the bytes depend on the rows alone.
 
@@ -90,7 +90,7 @@ def encoded(
     allowance: Allowance,
     pace: Pace,
     tally: Tally,
-    caps: Caps,
+    caps: AnswerCaps,
 ) -> Generator[bytes]:
     """Read and encode a slice; the read goes on in a thread of its own while batches are encoded.
 

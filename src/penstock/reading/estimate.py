@@ -9,7 +9,7 @@ from penstock.model.format import Format, Style
 from penstock.model.slice import Page, Slice
 from penstock.reading.beginning import Beginning
 from penstock.reading.counting import count_rows, page_rows
-from penstock.reading.encoded import Caps, encode_batches, text_types
+from penstock.reading.encoded import AnswerCaps, encode_batches, text_types
 from penstock.reading.engine import Allowance
 from penstock.reading.scan import Batch, Reader, scan
 from penstock.reading.tally import Tally
@@ -43,7 +43,7 @@ AT_ONCE = _AtOnce()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
+class RowWeight:
     """What a row weighs, in bytes: encoded, and then coded."""
 
     encoded: float
@@ -60,7 +60,7 @@ def weigh(
     allowance: Allowance,
     code: Code | None = None,
     beginning: Beginning | None = None,
-) -> Weight:
+) -> RowWeight:
     """Weigh the first rows of an answer, in a content coding if `code` is given; 0.0 if none.
 
     In file order the first 1,000 rows of the answer are read, or taken from its `beginning`; a
@@ -90,11 +90,11 @@ def weigh(
         reader=reader,
         pace=AT_ONCE,
         tally=tally,
-        caps=Caps(),
+        caps=AnswerCaps(),
     )
     size = sum(len(piece) for piece in (pieces if code is None else code(pieces)))
     rows = max(tally.rows, 1)
-    return Weight(encoded=tally.size_bytes / rows, coded=size / rows)
+    return RowWeight(encoded=tally.size_bytes / rows, coded=size / rows)
 
 
 def refuse_if_too_large(
@@ -104,7 +104,7 @@ def refuse_if_too_large(
     *,
     written: Format,
     style: Style,
-    caps: Caps,
+    caps: AnswerCaps,
     allowance: Allowance,
     code: Code | None = None,
     beginning: Beginning | None = None,
@@ -143,7 +143,7 @@ def refuse_if_too_large(
         raise crossed
 
 
-def _may_cross(rows: int, dataset: Dataset, caps: Caps) -> bool:
+def _may_cross(rows: int, dataset: Dataset, caps: AnswerCaps) -> bool:
     if (caps.rows is not None and rows > caps.rows) or caps.size_bytes is not None:
         return True
     return caps.wire_bytes is not None and rows * _roughly_at_most(dataset) > caps.wire_bytes
@@ -162,7 +162,7 @@ def _roughly_at_most(dataset: Dataset) -> float:
 
 
 def _first_crossed(
-    rows: int, weight: Weight, caps: Caps, *, is_coded: bool
+    rows: int, weight: RowWeight, caps: AnswerCaps, *, is_coded: bool
 ) -> ResponseTooLargeError | None:
     if caps.rows is not None and rows > caps.rows:
         return ResponseTooLargeError(limit=caps.rows, estimated=rows, unit="rows")

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from penstock.ports import Audience, Heard, Hint
-from penstock.signals.hearing import Hearing
+from penstock.signals.hint_listener import HintListener
+from penstock.signals.hint_sender import HintSender
 from penstock.signals.outage import Outage
 from penstock.signals.pace import Pace
 from penstock.signals.redis_connection import RedisConnection
 from penstock.signals.redis_place import RedisPlace
-from penstock.signals.telling import Telling
 from penstock.signals.wire import body_of, channel_of
 
 
@@ -34,7 +34,7 @@ class RedisSignals:
         self._scope = scope
         self._pace = Pace() if pace is None else pace
         self._hearing_outage = Outage(report, doing="signals: hearing by way of Redis")
-        self._telling = Telling(
+        self._telling = HintSender(
             self._connected,
             Outage(report, doing="signals: telling by way of Redis"),
             pace=self._pace,
@@ -48,7 +48,7 @@ class RedisSignals:
     @contextmanager
     def hearing(self, audience: Audience, heard: Heard) -> Iterator[None]:
         """Hear an audience's hints while the body runs."""
-        hearing = Hearing(
+        hearing = HintListener(
             self._connected,
             self._hearing_outage,
             channel=channel_of(self._scope, audience),

@@ -13,7 +13,7 @@ EXPOSED_HEADERS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Streamed:
+class StreamedBody:
     """A body that is made while it is sent.
 
     `pieces` is called in a thread of its own; its iterator ends cleanly only if the body is whole.
@@ -37,7 +37,7 @@ class Answer:
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | Streamed = b""
+    body: bytes | StreamedBody = b""
 
 
 def public_headers(*, private: bool) -> dict[str, str]:

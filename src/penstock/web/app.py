@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from penstock.web.front import Front
+from penstock.web.front.middleware import Middleware
 from penstock.web.resources import Resources
 from penstock.web.routes import add_routes
 
@@ -15,7 +15,7 @@ def create_app(resources: Resources) -> ASGIApp:
     )
     add_routes(app, resources)
     if resources.jobs is None:
-        return Front(app, resources)
+        return Middleware(app, resources)
     from penstock.web.jobs.app import add_jobs  # noqa: PLC0415 - only where jobs are taken
 
-    return Front(app, resources, sockets=add_jobs(app, resources, resources.jobs))
+    return Middleware(app, resources, sockets=add_jobs(app, resources, resources.jobs))

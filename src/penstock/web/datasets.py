@@ -14,9 +14,14 @@ from penstock.reading.estimate import weigh
 from penstock.reading.exported import EXPORTS
 from penstock.reading.stats import column_stats
 from penstock.web.answers import Answer, cache_control, public_headers
-from penstock.web.asked import Asked, is_signed, open_dataset, open_download
-from penstock.web.conditional import entity_tag, is_held
-from penstock.web.identity import Asker, owns
+from penstock.web.downloads.dataset_request import (
+    DatasetRequest,
+    is_signed,
+    open_dataset,
+    open_download,
+)
+from penstock.web.front.identity import Asker, owns
+from penstock.web.http.conditional import entity_tag, is_held
 from penstock.web.resources import Resources
 
 
@@ -61,9 +66,9 @@ def home(resources: Resources, asker: Asker) -> Answer:
     return replace(listed, headers=listed.headers | {"vary": "Accept"})
 
 
-def schema(resources: Resources, asked: Asked) -> Answer:
+def schema(resources: Resources, request: DatasetRequest) -> Answer:
     """Answer `/{dataset}/-/schema.json`."""
-    dataset = _opened(resources, asked)
+    dataset = _opened(resources, request)
     described = {
         "dataset": dataset.name,
         "version": dataset.version,
@@ -80,14 +85,14 @@ def schema(resources: Resources, asked: Asked) -> Answer:
             for column in dataset.columns
         ],
     }
-    return _of_version(asked, dataset.version, "schema", described, private=dataset.private)
+    return _of_version(request, dataset.version, "schema", described, private=dataset.private)
 
 
-def stats(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer:
+def stats(resources: Resources, request: DatasetRequest, *, allowance: Allowance) -> Answer:
     """Answer `/{dataset}/-/stats.json`."""
-    dataset = _opened(resources, asked)
-    tag = entity_tag(asked.tenant, dataset.name, dataset.version, "stats")
-    if is_held(asked.headers.get("if-none-match"), etag=tag):
+    dataset = _opened(resources, request)
+    tag = entity_tag(request.tenant, dataset.name, dataset.version, "stats")
+    if is_held(request.headers.get("if-none-match"), etag=tag):
         return _unchanged(tag, private=dataset.private)
     profiled = column_stats(resources.reader, dataset, allowance=allowance)
     described = {
@@ -106,12 +111,12 @@ def stats(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer
             for each in profiled
         ],
     }
-    return _of_version(asked, dataset.version, "stats", described, private=dataset.private)
+    return _of_version(request, dataset.version, "stats", described, private=dataset.private)
 
 
-def count(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer:
+def count(resources: Resources, request: DatasetRequest, *, allowance: Allowance) -> Answer:
     """Answer `/{dataset}/-/count.json?filters`."""
-    opened = open_download(resources, asked)
+    opened = open_download(resources, request)
     dataset, wanted = opened.dataset, opened.query.slice
     rows = page_rows(count_rows(resources.reader, dataset, wanted, allowance=allowance), wanted)
     weights = {
@@ -135,7 +140,7 @@ def count(resources: Resources, asked: Asked, *, allowance: Allowance) -> Answer
         "bytes_estimate": weights,
     }
     return _of_version(
-        asked,
+        request,
         dataset.version,
         f"count?{opened.query.canonical}",
         described,
@@ -164,19 +169,24 @@ def receipt(resources: Resources, asker: Asker, receipt_id: str) -> Answer:
     return _json(described, private=found.private, cached="no-store")
 
 
-def _opened(resources: Resources, asked: Asked) -> Dataset:
+def _opened(resources: Resources, request: DatasetRequest) -> Dataset:
     """Open the dataset; the query may hold a signature, and nothing else."""
-    pairs = pairs_of(asked.query_string)
+    pairs = pairs_of(request.query_string)
     refuse_all_but_signature(pairs)
-    signed = is_signed(resources, asked, pairs)
-    return open_dataset(resources, asked, signed=signed)
+    signed = is_signed(resources, request, pairs)
+    return open_dataset(resources, request, signed=signed)
 
 
 def _of_version(
-    asked: Asked, version: str, what: str, described: Mapping[str, object], *, private: bool
+    request: DatasetRequest,
+    version: str,
+    what: str,
+    described: Mapping[str, object],
+    *,
+    private: bool,
 ) -> Answer:
-    tag = entity_tag(asked.tenant, asked.name, version, what)
-    if is_held(asked.headers.get("if-none-match"), etag=tag):
+    tag = entity_tag(request.tenant, request.name, version, what)
+    if is_held(request.headers.get("if-none-match"), etag=tag):
         return _unchanged(tag, private=private)
     return _json(described, private=private, more={"etag": tag})
 

@@ -6,7 +6,7 @@ What the framework adds, it adds for a JSON API's bodies; to import it is a fift
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from penstock.web.front import Front
+from penstock.web.front.middleware import Middleware
 from penstock.web.resources import Resources
 from penstock.web.routes import add_routes
 
@@ -17,4 +17,4 @@ def create_downloading_app(resources: Resources) -> ASGIApp:
     # A path with another slash at its end is another path.
     app.router.redirect_slashes = False
     add_routes(app, resources)
-    return Front(app, resources)
+    return Middleware(app, resources)

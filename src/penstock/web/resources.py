@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from penstock.ports import Ports
 from penstock.query import QueryLimits
 from penstock.reading.scan import Reader
-from penstock.web.access_log import Keep
-from penstock.web.spools import Spools
+from penstock.web.downloads.spools import Spools
+from penstock.web.front.access_log import Keep
 
 if TYPE_CHECKING:
     # What serves downloads alone doesn't wait for what jobs need.

@@ -16,18 +16,19 @@ from penstock.errors import (
     UnknownPathError,
 )
 from penstock.reading.exported import EXPORTS
-from penstock.web import datasets, downloads, openapi, pages
-from penstock.web.access_log import record_of
+from penstock.web import datasets, openapi, pages
 from penstock.web.answers import Answer
-from penstock.web.front import asker_of
-from penstock.web.offers import offer_export
+from penstock.web.downloads import download as downloads
+from penstock.web.downloads.export_offer import offer_export
+from penstock.web.front.access_log import record_of
+from penstock.web.front.middleware import asker_of
 from penstock.web.problems import problem_answer
 from penstock.web.resources import Resources
-from penstock.web.responding import (
+from penstock.web.sending.responding import (
     Answering,
     Sent,
-    asked_of,
     dataset_name,
+    dataset_request_of,
     note_what,
     origin_of,
 )
@@ -70,19 +71,19 @@ def _add_metadata(app: Starlette, resources: Resources) -> None:
         )
 
     async def schema(request: Request) -> Response:
-        asked = asked_of(request, extension="json")
-        return await answering(request, lambda _: datasets.schema(resources, asked))
+        wanted = dataset_request_of(request, extension="json")
+        return await answering(request, lambda _: datasets.schema(resources, wanted))
 
     async def stats(request: Request) -> Response:
-        asked = asked_of(request, extension="json")
+        wanted = dataset_request_of(request, extension="json")
         return await answering(
-            request, lambda allowance: datasets.stats(resources, asked, allowance=allowance)
+            request, lambda allowance: datasets.stats(resources, wanted, allowance=allowance)
         )
 
     async def count(request: Request) -> Response:
-        asked = asked_of(request, extension="json")
+        wanted = dataset_request_of(request, extension="json")
         return await answering(
-            request, lambda allowance: datasets.count(resources, asked, allowance=allowance)
+            request, lambda allowance: datasets.count(resources, wanted, allowance=allowance)
         )
 
     _add(
@@ -106,9 +107,9 @@ def _add_downloads(app: Starlette, resources: Resources) -> None:
     answering = Answering(resources)
 
     async def get_slice(request: Request) -> Response:
-        asked = asked_of(request, extension=request.path_params["extension"])
+        wanted = dataset_request_of(request, extension=request.path_params["extension"])
         return await answering(
-            request, lambda allowance: downloads.download(resources, asked, allowance=allowance)
+            request, lambda allowance: downloads.download(resources, wanted, allowance=allowance)
         )
 
     _add(
@@ -131,7 +132,7 @@ def _add_problems(app: Starlette, resources: Resources) -> None:
 
     async def deliberate(request: Request, error: Exception) -> Response:
         if isinstance(error, TooLargeError) and "extension" in request.path_params:
-            offer_export(error, resources, asked_of(request))
+            offer_export(error, resources, dataset_request_of(request))
         return Sent(_problem(request, error if isinstance(error, PenstockError) else None))
 
     async def routing(request: Request, error: Exception) -> Response:

@@ -14,9 +14,9 @@ from penstock.reading.engine import Engine
 from penstock.reading.wiring import reader_of
 from penstock.reading.workers import Workers
 from penstock.settings import Settings
-from penstock.web.access_log import Keep, as_a_line
+from penstock.web.downloads.spools import Spools
+from penstock.web.front.access_log import Keep, as_a_line
 from penstock.web.resources import Resources
-from penstock.web.spools import Spools
 
 if TYPE_CHECKING:
     # What serves downloads alone doesn't wait for what jobs need.

@@ -4,8 +4,8 @@ import penstock.client
 def test_programs_may_count_on_these_names() -> None:
     assert penstock.client.__all__ == [
         "Client",
+        "DownloadOptions",
         "Downloaded",
-        "Wish",
         "download",
         "download_to",
         "export",

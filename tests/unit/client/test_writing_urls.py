@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.client.connection import origin_of, shown, usable_url
 from penstock.client.python import Client, Filter
+from penstock.client.transfer.connection import origin_of, shown, usable_url
 from penstock.errors import BadValueError, SetupError
 
 CLIENT = Client("https://Data.example.org/")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.exports.backup_files import Planned, shares, whole_tables
+from penstock.exports.backup_files import PlannedFile, shares, whole_tables
 from penstock.exports.catalogue import Table
-from penstock.exports.place import Place
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.table_files import TableFile, table_file_of
 from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.manifest import BesideFile
@@ -34,11 +34,11 @@ NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,100}", fullmatch=True)
 COUNTS = st.lists(st.none() | st.integers(0, 10**9), max_size=60)
 
 
-def planned(rows: Sequence[int | None]) -> list[Planned]:
+def planned(rows: Sequence[int | None]) -> list[PlannedFile]:
     """Files of so many rows each; tables without columns where there is no number."""
     file = TableFile(name="pay", source="public.pay", columns=("id",), sort=("id",))
     return [
-        Planned(table=TABLE, file=None if count is None else file, rows=count or 0)
+        PlannedFile(table=TABLE, file=None if count is None else file, rows=count or 0)
         for count in rows
     ]
 
@@ -122,5 +122,7 @@ def test_each_reader_removes_its_own_files_alone(tmp_path: Path) -> None:
     assert left == ["file-000001_11ab12cd-pay.parquet"]
 
 
-def place_of(mark: str, root: Path = Path()) -> Place:
-    return Place(outputs=FileOutputs(root), tenant="acme", folder="exports/1", token=1, mark=mark)
+def place_of(mark: str, root: Path = Path()) -> JobFolder:
+    return JobFolder(
+        outputs=FileOutputs(root), tenant="acme", folder="exports/1", token=1, mark=mark
+    )

@@ -17,7 +17,7 @@ from penstock.errors import (
     UnknownParameterError,
     UnknownTypeError,
 )
-from penstock.exports.check import Asking, Checked, check
+from penstock.exports.check import CheckedExport, Requester, check
 from penstock.exports.slice_query import read_query
 from penstock.model.dataset import Column, DataFile, Dataset, RowGroup
 from penstock.model.key import Role
@@ -55,8 +55,8 @@ def nothing(name: str, version: str | None) -> Dataset:
 
 def asking(
     open_dataset: Callable[[str, str | None], Dataset] = nothing, *, role: Role | None = "admin"
-) -> Asking:
-    return Asking(role=role, open_dataset=open_dataset, signing_keys=lambda: (KEY,))
+) -> Requester:
+    return Requester(role=role, open_dataset=open_dataset, signing_keys=lambda: (KEY,))
 
 
 def checked_slice(
@@ -65,7 +65,7 @@ def checked_slice(
     formats: Sequence[str] = (),
     dataset: Dataset | None = None,
     **params: object,
-) -> Checked:
+) -> CheckedExport:
     found = things() if dataset is None else dataset
     given_ = {"dataset": "things", "query": query, **params}
     open_it = asking(lambda _, version: replace(found, version=version or found.version))

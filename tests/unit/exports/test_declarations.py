@@ -51,7 +51,7 @@ import penstock.exports.types
 penstock.exports.types.__path__.append(sys.argv[1])
 
 from penstock.exports import all_types, named
-from penstock.exports.check import Asking, check
+from penstock.exports.check import Requester, check
 from penstock.exports.tables import table_query
 from penstock.jobs.submit import Submission, submit
 from penstock.local.jobs.ports import local_jobs
@@ -62,7 +62,7 @@ logging.basicConfig(level=logging.INFO, format="%(message)s", stream=said)
 def opened(name, version):
     raise AssertionError("no dataset is asked for")
 
-asking = Asking(role="reader", open_dataset=opened, signing_keys=list)
+asking = Requester(role="reader", open_dataset=opened, signing_keys=list)
 with local_jobs(Path(sys.argv[2])) as jobs:
     for number in range(60):
         name = f"report-{number}"

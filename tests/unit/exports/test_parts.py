@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import UnrepresentableError
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Stream, write_parts, write_whole
-from penstock.exports.place import Place
 from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.job import Artifact
 
@@ -22,8 +22,8 @@ FOLDER = "exports/01J00000000000000000000000"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(outputs=FileOutputs(tmp_path), tenant="acme", folder=FOLDER, token=7)
+def place(tmp_path: Path) -> JobFolder:
+    return JobFolder(outputs=FileOutputs(tmp_path), tenant="acme", folder=FOLDER, token=7)
 
 
 def batches(*rows: int) -> Iterator[pa.RecordBatch]:
@@ -50,7 +50,7 @@ def numbers_in(tmp_path: Path, parts: list[Artifact]) -> list[int]:
     return [n for table in tables for n in table["n"].to_pylist()]
 
 
-def test_rows_become_parts_of_bounded_size_in_their_order(place: Place, tmp_path: Path) -> None:
+def test_rows_become_parts_of_bounded_size_in_their_order(place: JobFolder, tmp_path: Path) -> None:
     limits = ExportLimits(part_rows=100_000)
     rows = list(
         write_parts(place, Stream(batches=batches(150_000, 60_000, 30)), limits=limits, told=silent)
@@ -70,7 +70,7 @@ def test_rows_become_parts_of_bounded_size_in_their_order(place: Place, tmp_path
         assert part.sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_a_part_ends_at_its_bytes_too(place: Place) -> None:
+def test_a_part_ends_at_its_bytes_too(place: JobFolder) -> None:
     limits = ExportLimits(part_bytes=1000)
     rows = list(
         write_parts(place, Stream(batches=batches(100_000, 100_001)), limits=limits, told=silent)
@@ -78,7 +78,7 @@ def test_a_part_ends_at_its_bytes_too(place: Place) -> None:
     assert [part.rows for part, _ in rows] == [100_000, 100_000, 1]
 
 
-def test_parts_are_written_as_dataset_files_are(place: Place, tmp_path: Path) -> None:
+def test_parts_are_written_as_dataset_files_are(place: JobFolder, tmp_path: Path) -> None:
     made = write_parts(place, Stream(batches=batches(150_000)), limits=ExportLimits(), told=silent)
     ((part, _),) = list(made)
     footer = pq.ParquetFile(stored(tmp_path)[part.part]).metadata
@@ -91,7 +91,7 @@ def test_parts_are_written_as_dataset_files_are(place: Place, tmp_path: Path) ->
     )
 
 
-def test_no_rows_are_one_part_with_the_columns(place: Place, tmp_path: Path) -> None:
+def test_no_rows_are_one_part_with_the_columns(place: JobFolder, tmp_path: Path) -> None:
     ((part, goes_on),) = list(
         write_parts(place, Stream(batches=batches(0, 0)), limits=ExportLimits(), told=silent)
     )
@@ -99,7 +99,7 @@ def test_no_rows_are_one_part_with_the_columns(place: Place, tmp_path: Path) -> 
     assert pq.read_schema(stored(tmp_path)[part.part]) == SCHEMA
 
 
-def test_no_rows_are_no_part_where_there_are_others(place: Place) -> None:
+def test_no_rows_are_no_part_where_there_are_others(place: JobFolder) -> None:
     made = write_parts(
         place,
         Stream(batches=batches(0)),
@@ -111,21 +111,21 @@ def test_no_rows_are_no_part_where_there_are_others(place: Place) -> None:
     assert list(made) == []
 
 
-def test_metadata_of_the_source_is_left_behind(place: Place, tmp_path: Path) -> None:
+def test_metadata_of_the_source_is_left_behind(place: JobFolder, tmp_path: Path) -> None:
     (batch,) = batches(3)
     odd = batch.replace_schema_metadata({"pandas": "{}", "secret": "x"})
     part = write_whole(place, "part-x.parquet", Stream(batches=[odd]), told=silent)
     assert not pq.read_schema(stored(tmp_path)[part.part]).metadata
 
 
-def test_a_whole_file_has_no_bounds(place: Place) -> None:
+def test_a_whole_file_has_no_bounds(place: JobFolder) -> None:
     part = write_whole(
         place, place.file("parquet", name="t"), Stream(batches=batches(250_000, 3)), told=silent
     )
     assert (part.part, part.rows) == ("file-000007-t.parquet", 250_003)
 
 
-def test_rows_and_bytes_are_told_as_they_pass(place: Place) -> None:
+def test_rows_and_bytes_are_told_as_they_pass(place: JobFolder) -> None:
     heard: list[tuple[int, int]] = []
 
     def told(rows: int, size: int) -> None:
@@ -145,7 +145,7 @@ class StoppedError(Exception):
 
 
 def test_what_hears_can_end_it_and_the_part_that_was_begun_is_not_there(
-    place: Place, tmp_path: Path
+    place: JobFolder, tmp_path: Path
 ) -> None:
     def told(rows: int, size: int) -> None:
         if rows > 120_000:
@@ -160,7 +160,7 @@ def test_what_hears_can_end_it_and_the_part_that_was_begun_is_not_there(
 
 
 def test_a_source_that_fails_leaves_the_parts_before_and_no_more(
-    place: Place, tmp_path: Path
+    place: JobFolder, tmp_path: Path
 ) -> None:
     def failing() -> Iterator[pa.RecordBatch]:
         yield from batches(150_000)
@@ -173,7 +173,7 @@ def test_a_source_that_fails_leaves_the_parts_before_and_no_more(
     assert set(stored(tmp_path)) <= {"part-000007-00000.parquet"}
 
 
-def test_leaving_ends_the_source(place: Place) -> None:
+def test_leaving_ends_the_source(place: JobFolder) -> None:
     ended = threading.Event()
 
     def source() -> Iterator[pa.RecordBatch]:
@@ -189,7 +189,7 @@ def test_leaving_ends_the_source(place: Place) -> None:
     assert ended.is_set()
 
 
-def test_who_leaves_does_not_wait_for_the_next_batch(place: Place) -> None:
+def test_who_leaves_does_not_wait_for_the_next_batch(place: JobFolder) -> None:
     is_left = threading.Event()
 
     def stalled() -> Iterator[pa.RecordBatch]:
@@ -205,7 +205,9 @@ def test_who_leaves_does_not_wait_for_the_next_batch(place: Place) -> None:
     assert is_left.is_set()
 
 
-def test_a_type_that_parquet_cannot_hold_is_refused_by_name(place: Place, tmp_path: Path) -> None:
+def test_a_type_that_parquet_cannot_hold_is_refused_by_name(
+    place: JobFolder, tmp_path: Path
+) -> None:
     odd = pa.schema({"n": pa.int64(), "took": pa.month_day_nano_interval()})
     empty = pa.RecordBatch.from_pylist([], schema=odd)
     with pytest.raises(UnrepresentableError, match="took"):
@@ -219,7 +221,7 @@ def test_a_type_that_parquet_cannot_hold_is_refused_by_name(place: Place, tmp_pa
     part_rows=st.integers(1, 250_000),
 )
 def test_rows_are_the_same_however_they_come(
-    place: Place, tmp_path: Path, sizes: list[int], part_rows: int
+    place: JobFolder, tmp_path: Path, sizes: list[int], part_rows: int
 ) -> None:
     limits = ExportLimits(part_rows=part_rows)
     parts = [

@@ -10,9 +10,9 @@ from penstock.errors import (
     RecoverableError,
     UnrepresentableError,
 )
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Told
-from penstock.exports.place import Place
 from penstock.exports.postgres import TableQuery
 from penstock.exports.range_answers import Answer, range_read, read_as_described
 from penstock.exports.ranges import TableRange
@@ -33,7 +33,7 @@ class _Failing:
         raise self._error
 
 
-def answer_to(error: Exception, place: Place) -> Answer:
+def answer_to(error: Exception, place: JobFolder) -> Answer:
     told: Told = lambda *_: None  # noqa: E731 - as it is passed
     answer = read_as_described(
         TenantReaders(_Failing(error)),
@@ -48,9 +48,9 @@ def answer_to(error: Exception, place: Place) -> Answer:
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
     outputs = FileOutputs(tmp_path_factory.mktemp("store"))
-    return Place(outputs=outputs, tenant="acme", folder="exports/x", token=1)
+    return JobFolder(outputs=outputs, tenant="acme", folder="exports/x", token=1)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     ],
 )
 def test_a_fault_comes_through_as_what_it_is(
-    place: Place, error: PenstockError, kind: type[PenstockError], facts: dict[str, object]
+    place: JobFolder, error: PenstockError, kind: type[PenstockError], facts: dict[str, object]
 ) -> None:
     with pytest.raises(kind) as raised:
         range_read(answer_to(error, place))
@@ -80,7 +80,7 @@ def test_a_fault_comes_through_as_what_it_is(
     assert facts.items() <= raised.value.facts.items()
 
 
-def test_what_nobody_foresaw_is_no_answer(place: Place) -> None:
+def test_what_nobody_foresaw_is_no_answer(place: JobFolder) -> None:
     with pytest.raises(ZeroDivisionError):
         answer_to(ZeroDivisionError(), place)
 

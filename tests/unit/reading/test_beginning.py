@@ -12,7 +12,7 @@ from penstock.model.dataset import Dataset
 from penstock.model.format import Style
 from penstock.model.slice import ColumnRef, Compare, Constant, Output, Slice
 from penstock.reading.beginning import Beginning, beginning_of
-from penstock.reading.encoded import Caps
+from penstock.reading.encoded import AnswerCaps
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE, refuse_if_too_large
 from penstock.reading.scan import Reader
@@ -77,7 +77,7 @@ def test_what_has_begun_is_counted_in_its_own_slot(tmp_path: Path) -> None:
                 below(2000),
                 written=named("csv"),
                 style=Style(),
-                caps=Caps(rows=1999),
+                caps=AnswerCaps(rows=1999),
                 allowance=Allowance(seconds=60),
                 beginning=beginning,
             )

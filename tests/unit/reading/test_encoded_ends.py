@@ -11,7 +11,7 @@ from penstock.errors import BudgetExceededError
 from penstock.model.dataset import Dataset
 from penstock.model.format import Style
 from penstock.model.slice import ColumnRef, Output, Slice
-from penstock.reading.encoded import Caps, encoded
+from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.scan import Reader
 from penstock.reading.tally import Tally
@@ -35,7 +35,7 @@ def things(reader: Reader, folder: Path) -> Dataset:
     return dataset_of(reader, folder, pa.table({"n": pa.array(range(ROWS), pa.int64())}))
 
 
-def pieces(reader: Reader, things: Dataset, extension: str, caps: Caps) -> Iterator[bytes]:
+def pieces(reader: Reader, things: Dataset, extension: str, caps: AnswerCaps) -> Iterator[bytes]:
     return encoded(
         reader,
         things,
@@ -50,9 +50,11 @@ def pieces(reader: Reader, things: Dataset, extension: str, caps: Caps) -> Itera
 
 
 @pytest.mark.parametrize("extension", formats.all_formats())
-@pytest.mark.parametrize("caps", [Caps(rows=1000), Caps(size_bytes=5000)], ids=["rows", "bytes"])
+@pytest.mark.parametrize(
+    "caps", [AnswerCaps(rows=1000), AnswerCaps(size_bytes=5000)], ids=["rows", "bytes"]
+)
 def test_a_read_that_crosses_a_cap_ends_its_query_whoever_keeps_the_error(
-    reader: Reader, things: Dataset, extension: str, caps: Caps
+    reader: Reader, things: Dataset, extension: str, caps: AnswerCaps
 ) -> None:
     with pytest.raises(BudgetExceededError) as kept:
         list(pieces(reader, things, extension, caps))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from penstock.formats import named
 from penstock.model.format import Style
 from penstock.model.slice import ColumnRef, OnDay, Slice, everything
-from penstock.reading.encoded import Caps, encoded
+from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.tally import Tally
 from tests.reading_parts import dataset_of, minute, reader_over
@@ -27,7 +27,7 @@ with reader_over(Path(sys.argv[1])) as reader:
     for extension in ("csv", "arrow"):
         pieces = encoded(
             reader, dataset, wanted, written=named(extension), style=Style(), allowance=minute(),
-            pace=AT_ONCE, tally=Tally(), caps=Caps(),
+            pace=AT_ONCE, tally=Tally(), caps=AnswerCaps(),
         )
         sys.stdout.buffer.write(b"".join(pieces))
 """

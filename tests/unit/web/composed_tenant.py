@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.local.compose import compose
-from penstock.local.opened import Served
+from penstock.local.opened_store import ServedPath
 from penstock.model.key import new_key
 from penstock.settings import Settings
-from penstock.web.identity import Asker
+from penstock.web.front.identity import Asker
 from penstock.web.resources import Resources
 
 
@@ -34,7 +34,7 @@ def tenant_with(
         (folder.parent / "private.txt").write_text("\n".join(private))
     tenants = {"acme": {"hosts": ["acme.example"], "title": title}}
     (home / "tenants.json").write_text(json.dumps({"tenants": tenants}))
-    with compose(Settings(home=home, workers=0), Served(demo=False)) as resources:
+    with compose(Settings(home=home, workers=0), ServedPath(demo=False)) as resources:
         yield resources
 
 

@@ -11,8 +11,8 @@ from penstock.aws.datasets.private import KnownPublic, read_private
 from penstock.aws.datasets.sources import Source, all_sources, is_versioned, sources_named
 from penstock.aws.datasets.stored import Descriptions, version_of
 from penstock.aws.datasets.versions import Versions
-from penstock.aws.services.bucket import Bucket, Stored
-from penstock.aws.services.remembered import Remembered
+from penstock.aws.services.bucket import Bucket, ObjectHead
+from penstock.aws.services.ttl_cache import TtlCache
 from penstock.errors import (
     DatasetChangedError,
     DatasetDamagedError,
@@ -64,8 +64,8 @@ class S3Catalog:
         self._descriptions = Descriptions(self._bucket, engine)
         self._versions = Versions(self._bucket, self._descriptions, seconds=seconds, now=now)
         self._public = KnownPublic()
-        self._places: Remembered[Source] = Remembered(seconds=seconds, most=_PLACES_KEPT, now=now)
-        self._names: Remembered[tuple[str, ...]] = Remembered(
+        self._places: TtlCache[Source] = TtlCache(seconds=seconds, most=_PLACES_KEPT, now=now)
+        self._names: TtlCache[tuple[str, ...]] = TtlCache(
             seconds=seconds, most=_TENANTS_KEPT, now=now
         )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
@@ -185,7 +185,9 @@ class S3Catalog:
             raise VersionGoneError(str(version), current=own)
         return make(version=own, modified=one.modified, columns=one.columns, files=(one.file,))
 
-    def _described(self, source: Source, stored: Stored, name: str) -> tuple[StoredFile, Stored]:
+    def _described(
+        self, source: Source, stored: ObjectHead, name: str
+    ) -> tuple[StoredFile, ObjectHead]:
         for _ in range(_ATTEMPTS):
             try:
                 return self._descriptions.describe(stored, dataset=name), stored
@@ -193,7 +195,7 @@ class S3Catalog:
                 stored = self._look(source, name)
         raise DatasetDamagedError(name, reason="it is being written just now")
 
-    def _look(self, source: Source, name: str) -> Stored:
+    def _look(self, source: Source, name: str) -> ObjectHead:
         stored = self._bucket.look(source.key)
         if stored is None:
             raise UnknownDatasetError(name)

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from penstock.aws.datasets.stored import Descriptions, version_of
-from penstock.aws.services.bucket import Bucket, Stored
-from penstock.aws.services.remembered import Remembered
+from penstock.aws.services.bucket import Bucket, ObjectHead
+from penstock.aws.services.ttl_cache import TtlCache
 from penstock.errors import (
     DatasetChangedError,
     DatasetDamagedError,
@@ -47,7 +47,7 @@ class S3Exports:
     ) -> None:
         self._bucket = Bucket(client, bucket)
         self._descriptions = Descriptions(self._bucket, engine)
-        self._known: Remembered[Dataset] = Remembered(seconds=seconds, most=_RESULTS_KEPT, now=now)
+        self._known: TtlCache[Dataset] = TtlCache(seconds=seconds, most=_RESULTS_KEPT, now=now)
 
     def export(self, tenant: str, job_id: str) -> Dataset:
         name = result_name(job_id)
@@ -93,7 +93,7 @@ class S3Exports:
             raise
 
     def _dataset(self, tenant: str, folder: str, manifest: Manifest, name: str) -> Dataset:
-        listed: dict[str, Stored] = {
+        listed: dict[str, ObjectHead] = {
             each.object.key: each for page in self._bucket.pages(folder) for each in page.objects
         }
         parts = []

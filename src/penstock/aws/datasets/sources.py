@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
 
-from penstock.aws.services.bucket import Bucket, Page, Stored
+from penstock.aws.services.bucket import Bucket, ObjectHead, Page
 from penstock.model.dataset import is_dataset_name, name_of_file
 from penstock.reading.manifest import CURRENT
 from penstock.reading.naming import gives_dataset
@@ -21,7 +21,7 @@ class Source:
 
     file_name: str
     key: str
-    stored: Stored | None
+    stored: ObjectHead | None
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from penstock.aws.services.bucket import Bucket, Stored
+from penstock.aws.services.bucket import Bucket, ObjectHead
 from penstock.aws.services.object_file import open_object
 from penstock.model.dataset import DataFile
 from penstock.reading.describe import describe_file
@@ -14,7 +14,7 @@ from penstock.reading.naming import unusable_location
 _FIT_FOR_URL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def version_of(stored: Stored) -> str:
+def version_of(stored: ObjectHead) -> str:
     """Give the version that a plain object is: its ETag, or a digest of an ETag of other forms."""
     etag = stored.object.etag
     if _FIT_FOR_URL.fullmatch(etag):
@@ -30,7 +30,7 @@ class Descriptions:
         self._engine = engine
         self._known = KnownFooters()
 
-    def describe(self, stored: Stored, *, dataset: str) -> StoredFile:
+    def describe(self, stored: ObjectHead, *, dataset: str) -> StoredFile:
         """Describe a content of an object; no request is made for one that is known.
 
         Raises DatasetDamagedError, DatasetChangedError where it has another content by now, and

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.aws.datasets.stored import Descriptions
-from penstock.aws.services.bucket import Bucket, Stored
-from penstock.aws.services.remembered import Remembered
+from penstock.aws.services.bucket import Bucket, ObjectHead
+from penstock.aws.services.ttl_cache import TtlCache
 from penstock.errors import UnknownDatasetError, VersionGoneError
 from penstock.model.manifest import Manifest
 from penstock.reading.described import StoredFile
@@ -49,7 +49,7 @@ class Versions:
     ) -> None:
         self._bucket = bucket
         self._descriptions = descriptions
-        self._known: Remembered[Version | None] = Remembered(
+        self._known: TtlCache[Version | None] = TtlCache(
             seconds=seconds, most=_VERSIONS_KEPT, now=now
         )
 
@@ -89,7 +89,7 @@ class Versions:
         if content is None:
             return None
         manifest = parse_manifest(content, version=version, dataset=dataset)
-        listed: dict[str, Stored] = {
+        listed: dict[str, ObjectHead] = {
             each.object.key: each for page in self._bucket.pages(key) for each in page.objects
         }
         parts: list[StoredFile] = []

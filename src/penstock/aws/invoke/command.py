@@ -28,7 +28,7 @@ _AFTERWARDS_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class InvokeOptions:
     """What `penstock invoke` was asked for."""
 
     function: str
@@ -41,7 +41,7 @@ class Asked:
     """Where the body goes; None is standard output."""
 
 
-def invoke(asked: Asked) -> int:
+def invoke(asked: InvokeOptions) -> int:
     """Run the function from its template; gives the exit code.
 
     Status and headers go to standard error, as does what the function logs; the body goes to

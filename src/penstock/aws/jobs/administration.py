@@ -12,8 +12,8 @@ from penstock.aws.jobs.queue import SqsDispatch
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
 from penstock.aws.jobs.used_keys import DynamoUsedKeys
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.aws.services.parameters import Parameters
-from penstock.aws.services.records import Records
 from penstock.errors import BusyError, SetupError
 from penstock.model.clock import utc_now
 from penstock.model.event import JobEvent
@@ -52,7 +52,7 @@ def stack_jobs(ssm: Any, *, environment: str) -> JobPorts:
             )
         return value
 
-    records = Records(client_of("dynamodb"), named(JOBS_TABLE_PARAMETER))
+    records = DynamoTable(client_of("dynamodb"), named(JOBS_TABLE_PARAMETER))
     sqs = client_of("sqs")
     dead_letters = named(DEAD_LETTERS_PARAMETER)
     return JobPorts(

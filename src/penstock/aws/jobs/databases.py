@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.aws.services.parameters import Parameters
-from penstock.aws.services.remembered import Remembered
+from penstock.aws.services.ttl_cache import TtlCache
 from penstock.errors import NoDatabaseError
 from penstock.model.tenant import is_tenant_id
 
@@ -32,9 +32,7 @@ class SsmDatabases:
     ) -> None:
         self._proxy = proxy
         self._parameters = Parameters(client, environment=environment)
-        self._known: Remembered[str] = Remembered(
-            seconds=seconds, most=_TENANTS_REMEMBERED, now=now
-        )
+        self._known: TtlCache[str] = TtlCache(seconds=seconds, most=_TENANTS_REMEMBERED, now=now)
 
     def connection_string(self, tenant: str) -> str:
         if not is_tenant_id(tenant):

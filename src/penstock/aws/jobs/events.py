@@ -13,7 +13,7 @@ from penstock.aws.jobs.items import (
     shards,
 )
 from penstock.aws.jobs.readable import readable_event
-from penstock.aws.services.records import Item, Records, RefusedError, Write, key_of
+from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
 from penstock.model.event import JobEvent
 from penstock.model.job_id import is_job_id
 
@@ -27,7 +27,7 @@ class DynamoJobEvents:
     passed over, and told of by the log.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: DynamoTable) -> None:
         self._records = records
 
     def after(self, tenant: str, job_id: str, seq: int) -> list[JobEvent]:
@@ -72,7 +72,7 @@ class DynamoJobEvents:
         place, part = event_key(event)
         try:
             self._records.write(
-                Write(
+                ItemWrite(
                     operation="Update",
                     place=place,
                     part=part,

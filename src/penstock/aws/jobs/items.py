@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from penstock.aws.services.records import Item, Key
+from penstock.aws.services.dynamo_table import Item, Key
 from penstock.errors import PermanentError
 from penstock.model.event import JobEvent
 from penstock.model.job import Job

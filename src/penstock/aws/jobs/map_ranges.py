@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from penstock.aws.services.record_failures import as_busy
+from penstock.aws.services.dynamo_failures import as_busy
 from penstock.errors import BusyError, JobCancelledError, RecoverableError
-from penstock.exports.place import Place
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.range_answers import range_read
-from penstock.ports import Outputs, RangeRead, RangesWanted
+from penstock.ports import Outputs, RangeRead, RangesRequest
 
 _MAX_ANSWER_BYTES = 1 << 20
 _LOOK_SECONDS = 0.5
@@ -46,12 +46,12 @@ class MapRanges:
 
     def read(
         self,
-        wanted: RangesWanted,
+        wanted: RangesRequest,
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
     ) -> list[RangeRead]:
-        place = Place(
+        place = JobFolder(
             outputs=self._outputs,
             tenant=wanted.tenant,
             folder=wanted.folder,
@@ -72,7 +72,7 @@ class MapRanges:
 
     def _await_answers(
         self,
-        place: Place,
+        place: JobFolder,
         execution: str,
         count: int,
         *,
@@ -106,12 +106,12 @@ class MapRanges:
                     raise RecoverableError("A part of this export could not be read.")
             self._wait(_LOOK_SECONDS)
 
-    def _answer(self, place: Place, number: int) -> RangeRead | None:
+    def _answer(self, place: JobFolder, number: int) -> RangeRead | None:
         path = f"{place.folder}/{place.answer(number)}"
         said = self._outputs.read(place.tenant, path, max_bytes=_MAX_ANSWER_BYTES)
         return None if said is None else range_read(json.loads(said))
 
-    def _started(self, wanted: RangesWanted) -> str:
+    def _started(self, wanted: RangesRequest) -> str:
         asked = {
             "tenant": wanted.tenant,
             "job_id": wanted.job_id,

@@ -11,7 +11,7 @@ from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.jobs.upkeep import DynamoJobUpkeep
 from penstock.aws.jobs.used_keys import DynamoUsedKeys
 from penstock.aws.services.clients import Clients
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.clock import utc_now
 from penstock.ports import JobPorts
 from penstock.settings import JobSettings
@@ -22,7 +22,7 @@ _UPLOAD_SECONDS = 60
 
 def job_ports(settings: JobSettings, clients: Clients) -> JobPorts:
     """Give the jobs of a stack; nothing is looked up before the first request."""
-    records = Records(clients.of("dynamodb"), settings.jobs_table)
+    records = DynamoTable(clients.of("dynamodb"), settings.jobs_table)
     return JobPorts(
         store=DynamoJobStore(records),
         used_keys=DynamoUsedKeys(records),

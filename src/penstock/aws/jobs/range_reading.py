@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from penstock.errors import BusyError, JobCancelledError, UnknownJobError
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
-from penstock.exports.place import Place
 from penstock.exports.range_answers import Answer, read_as_described
 from penstock.exports.ranges import MAX_LIST_BYTES
 from penstock.exports.readers import TenantReaders
@@ -53,7 +53,7 @@ class RangeReading:
         job = self._wanted(order)
         if job is None:
             return "left", None
-        place = Place(
+        place = JobFolder(
             outputs=self.outputs,
             tenant=job.tenant,
             folder=job.folder,
@@ -80,7 +80,7 @@ class RangeReading:
         return self._answered(order, place, answer), answer
 
     def _read(
-        self, order: RangeOrder, place: Place, described: dict[str, Any], ends_at: float
+        self, order: RangeOrder, place: JobFolder, described: dict[str, Any], ends_at: float
     ) -> Answer:
         # Not kept for the next range: an environment that rests would hold connections.
         with (
@@ -96,7 +96,7 @@ class RangeReading:
                 told=lambda _rows, _bytes: None,
             )
 
-    def _answered(self, order: RangeOrder, place: Place, answer: Answer) -> Outcome:
+    def _answered(self, order: RangeOrder, place: JobFolder, answer: Answer) -> Outcome:
         """Store an answer unless there is one; files that no answer names go.
 
         Cancelling a job removes its files, and ends it behind that. So what is stored after a look

@@ -3,7 +3,7 @@
 import logging
 
 from penstock.aws.jobs.items import event_of_item, readable_job_of
-from penstock.aws.services.records import Item
+from penstock.aws.services.dynamo_table import Item
 from penstock.model.event import JobEvent
 from penstock.model.job import Job
 from penstock.model.job_id import logged_id

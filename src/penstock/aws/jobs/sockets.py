@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from penstock.aws.services.records import Item, Records, RefusedError, Write, key_of
+from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
 from penstock.errors import TooManyAtOnceError
 from penstock.model.event import JobEvent
 from penstock.model.job import ANONYMOUS
@@ -52,14 +52,14 @@ class DynamoTickets:
     little from the clock of who gave it.
     """
 
-    def __init__(self, records: Records, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, records: DynamoTable, *, now: Callable[[], datetime]) -> None:
         self._records = records
         self._now = now
 
     def put(self, ticket_sha256: str, listener: Listener, *, seconds: int) -> None:
         until = ceil(self._now().timestamp()) + seconds
         self._records.write(
-            Write(
+            ItemWrite(
                 operation="Put",
                 place=_ticket_place(ticket_sha256),
                 part=_TICKET,
@@ -70,7 +70,7 @@ class DynamoTickets:
     def take(self, ticket_sha256: str) -> Listener | None:
         try:
             taken = self._records.write(
-                Write(
+                ItemWrite(
                     operation="Delete",
                     place=_ticket_place(ticket_sha256),
                     part=_TICKET,
@@ -105,7 +105,7 @@ class DynamoSockets:
     """
 
     def __init__(
-        self, records: Records, *, now: Callable[[], datetime], sockets_a_user: int = 10
+        self, records: DynamoTable, *, now: Callable[[], datetime], sockets_a_user: int = 10
     ) -> None:
         self._records = records
         self._now = now
@@ -125,8 +125,8 @@ class DynamoSockets:
         until = ceil((self._now() + LONGEST_OPEN).timestamp())
         item = {**_attributes_of(listener), EXPIRES_ATTRIBUTE: {"N": str(until)}}
         self._records.write_all(
-            Write(operation="Put", place=_socket_place(socket_id), part=_OPEN, item=item),
-            Write(operation="Put", place=place, part=socket_id, item=item),
+            ItemWrite(operation="Put", place=_socket_place(socket_id), part=_OPEN, item=item),
+            ItemWrite(operation="Put", place=place, part=socket_id, item=item),
         )
 
     def closed(self, socket_id: str) -> None:

@@ -23,7 +23,7 @@ from penstock.aws.jobs.items import (
     word_of,
 )
 from penstock.aws.jobs.readable import readable_job
-from penstock.aws.services.records import Item, Records, RefusedError, Write, key_of
+from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
 from penstock.errors import (
     ContendedError,
     IdempotencyMismatchError,
@@ -36,7 +36,7 @@ from penstock.model.event import JobEvent
 from penstock.model.job import KEY_KEPT, WORKING, Job
 from penstock.model.job_id import is_job_id
 from penstock.model.progress import Progress
-from penstock.ports import JobsWanted
+from penstock.ports import JobFilter
 
 _REPORTING = WORKING | {"CANCELLING"}
 """States in which an attempt may still say how far it is."""
@@ -57,12 +57,12 @@ class DynamoJobStore:
     A process that dies leaves the step before or the step after.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: DynamoTable) -> None:
         self._records = records
 
     def add(self, job: Job, event: JobEvent) -> Job:
         writes = [
-            Write(
+            ItemWrite(
                 operation="Put",
                 place=job_place(job.tenant, job.id),
                 part=JOB,
@@ -102,7 +102,7 @@ class DynamoJobStore:
         return job_of(item)
 
     def list(
-        self, tenant: str, wanted: JobsWanted, *, limit: int, before: str | None = None
+        self, tenant: str, wanted: JobFilter, *, limit: int, before: str | None = None
     ) -> list[Job]:
         if limit < 1 or before == "":
             return []
@@ -188,16 +188,16 @@ class DynamoJobStore:
             raise RemovedJobError(job_id) from error
 
 
-def _put(event: JobEvent) -> Write:
+def _put(event: JobEvent) -> ItemWrite:
     place, part = event_key(event)
-    return Write(operation="Put", place=place, part=part, item=attributes_of_event(event))
+    return ItemWrite(operation="Put", place=place, part=part, item=attributes_of_event(event))
 
 
 def _key_place(job: Job) -> str:
     return key_place(job.tenant, job.user, job.idempotency_key or "")
 
 
-def _claim(job: Job) -> Write:
+def _claim(job: Job) -> ItemWrite:
     """Put a job's idempotency key, where there is none that counts."""
     texts = {
         "job": job.id,
@@ -208,7 +208,7 @@ def _claim(job: Job) -> Write:
     }
     if job.request_hash is not None:
         texts["request_hash"] = job.request_hash
-    return Write(
+    return ItemWrite(
         operation="Put",
         place=_key_place(job),
         part=KEY,
@@ -222,14 +222,14 @@ def _claim(job: Job) -> Write:
     )
 
 
-def _replacement(job: Job, *, was_version: int, fencing_token: int) -> Write:
+def _replacement(job: Job, *, was_version: int, fencing_token: int) -> ItemWrite:
     """Replace all that is stored of a job but what was observed of it."""
     written = attributes_of(job) | {"step": {"S": secrets.token_hex(8)}}
     gone = sorted(OPTIONAL - written.keys())
     update = "SET " + ", ".join(f"#{name} = :{name}" for name in written)
     if gone:
         update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
-    return Write(
+    return ItemWrite(
         operation="Update",
         place=job_place(job.tenant, job.id),
         part=JOB,
@@ -246,7 +246,7 @@ def _replacement(job: Job, *, was_version: int, fencing_token: int) -> Write:
 
 def _report(
     place: str, progress: Progress, fencing_token: int, now: datetime, *, rises: bool
-) -> Write:
+) -> ItemWrite:
     """Do as `Job.reported` does; whether the high water `rises` is a condition, too."""
     written = {
         "seq": {"N": str(progress.seq)},
@@ -257,7 +257,7 @@ def _report(
     said = ", ".join(f"#{name} = :{name}" for name in written)
     states = {f"is_{state.lower()}": {"S": state} for state in sorted(_REPORTING)}
     allowed = ", ".join(f":{name}" for name in states)
-    return Write(
+    return ItemWrite(
         operation="Update",
         place=place,
         part=JOB,
@@ -286,5 +286,5 @@ def _takes(stored: Job, progress: Progress, fencing_token: int) -> bool:
     )
 
 
-def _is_wanted(job: Job, wanted: JobsWanted) -> bool:
+def _is_wanted(job: Job, wanted: JobFilter) -> bool:
     return wanted.kind in (None, job.kind) and wanted.state in (None, job.state)

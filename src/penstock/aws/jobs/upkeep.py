@@ -15,7 +15,7 @@ from penstock.aws.jobs.items import (
     text_of,
 )
 from penstock.aws.jobs.readable import readable_job
-from penstock.aws.services.records import Item, Records, RefusedError, Write, key_of
+from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
 from penstock.model.job import Job
 from penstock.model.job_id import is_job_id
 from penstock.ports import Observation
@@ -34,7 +34,7 @@ class DynamoJobUpkeep:
     key stays, and is removed by the table once it counts no longer.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: DynamoTable) -> None:
         self._records = records
 
     def unfinished(self) -> Iterator[tuple[Job, Observation | None]]:
@@ -47,7 +47,7 @@ class DynamoJobUpkeep:
     def observe(self, job: Job, observation: Observation) -> None:
         try:
             self._records.write(
-                Write(
+                ItemWrite(
                     operation="Update",
                     place=job_place(job.tenant, job.id),
                     part=JOB,
@@ -77,7 +77,7 @@ class DynamoJobUpkeep:
             return
         place = job_place(tenant, job_id)
         self._remove_events(place)
-        if self._records.write(Write(operation="Delete", place=place, part=JOB)):
+        if self._records.write(ItemWrite(operation="Delete", place=place, part=JOB)):
             self._remove_events(place)
 
     def _found(

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from penstock.aws.jobs.items import JOB, KEY, job_of, job_place, key_place, text_of
-from penstock.aws.services.records import Records
+from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.job import KEY_KEPT
 from penstock.ports import UsedKey
 
@@ -11,7 +11,7 @@ from penstock.ports import UsedKey
 class DynamoUsedKeys:
     """The items of keys, which outlive their jobs; see items.py."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: DynamoTable) -> None:
         self._records = records
 
     def used(self, tenant: str, user: str, key: str, *, now: datetime) -> UsedKey | None:

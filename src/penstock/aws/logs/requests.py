@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import logging
 from functools import cache, partial
 
-from penstock.web.access_log import Keep, RequestRecord, shown
+from penstock.web.front.access_log import Keep, RequestRecord, shown
 
 _MILLISECONDS = 1000
 

@@ -4,7 +4,7 @@ import os
 import time
 from typing import Any
 
-from penstock.web.access_log import Keep, RequestRecord, shown
+from penstock.web.front.access_log import Keep, RequestRecord, shown
 
 _TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 _SAMPLED = "Sampled=1"

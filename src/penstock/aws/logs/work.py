@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from penstock.errors.location import code_path
-from penstock.jobs.run import Ran
+from penstock.jobs.run import RunOutcome
 from penstock.model.job_id import logged_id
 from penstock.model.message import JobMessage
 
@@ -18,11 +18,11 @@ _log = logging.getLogger("penstock.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worked:
+class MessageRecord:
     """What came of a message, from which queue, and how long it took."""
 
     message: JobMessage
-    ran: Ran
+    ran: RunOutcome
     queue: str
     seconds: float
 
@@ -38,7 +38,7 @@ class Worked:
         )
 
 
-def worked_facts(worked: Worked) -> dict[str, object]:
+def worked_facts(worked: MessageRecord) -> dict[str, object]:
     """Describe what came of a message: whose job, and how far it is; none of its parameters."""
     message, job = worked.message, worked.ran.job
     described: dict[str, object | None] = {
@@ -62,14 +62,14 @@ def worked_facts(worked: Worked) -> dict[str, object]:
     return {name: fact for name, fact in described.items() if fact is not None}
 
 
-def work_log(*, service: str, namespace: str) -> Callable[[Worked], None]:
+def work_log(*, service: str, namespace: str) -> Callable[[MessageRecord], None]:
     """Give what logs what came of work, and writes its metrics, before it returns.
 
     Metrics have no other dimension than the service, as those of requests.
     """
     metrics = Metrics(namespace=namespace, service=service)
 
-    def keep(worked: Worked) -> None:
+    def keep(worked: MessageRecord) -> None:
         _log.info("job worked on", extra=worked_facts(worked))
         if worked.is_unforeseen and worked.ran.fault is not None:
             job_id = logged_id(worked.message.job_id)

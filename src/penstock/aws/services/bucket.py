@@ -45,7 +45,7 @@ class ObjectGoneError(LookupError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class ObjectHead:
     """An object as it is just now; `version_id` is none in a listing, and without versioning."""
 
     object: StoredObject
@@ -58,7 +58,7 @@ class Stored:
 class Page:
     """A part of a listing: objects, and what stands before the next `/` of longer keys."""
 
-    objects: list[Stored] = field(default_factory=list)
+    objects: list[ObjectHead] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
 
 
@@ -73,14 +73,14 @@ class Bucket:
         self._quick = QuickLooks(client, name)
         self.name = name
 
-    def look(self, key: str) -> Stored | None:
+    def look(self, key: str) -> ObjectHead | None:
         """Tell of an object, None if there is none. One request."""
         seen = self._quick.look("HEAD", key)
         if seen is not None and seen.status == HTTPStatus.NOT_FOUND:
             return None
         modified = _moment(seen.headers.get("last-modified", "")) if seen else None
         if seen is not None and modified is not None and "etag" in seen.headers:
-            return Stored(
+            return ObjectHead(
                 object=self._object(key, seen.headers["etag"]),
                 size_bytes=int(seen.headers["content-length"]),
                 modified=modified,
@@ -95,7 +95,7 @@ class Bucket:
                 raise
             if not {"ETag", "ContentLength", "LastModified"} <= head.keys():
                 raise _short(0, 0)
-            return Stored(
+            return ObjectHead(
                 object=self._object(key, head["ETag"]),
                 size_bytes=head["ContentLength"],
                 modified=_utc(head["LastModified"]),
@@ -157,7 +157,7 @@ class Bucket:
                 )
             yield Page(
                 objects=[
-                    Stored(
+                    ObjectHead(
                         object=self._object(each["Key"], each["ETag"]),
                         size_bytes=each["Size"],
                         modified=_utc(each["LastModified"]),

@@ -4,12 +4,12 @@ import io
 import os
 from typing import BinaryIO, cast
 
-from penstock.aws.services.bucket import Bucket, ObjectGoneError, Stored
+from penstock.aws.services.bucket import Bucket, ObjectGoneError, ObjectHead
 from penstock.errors import DatasetChangedError
 
 
 class _ObjectFile(io.RawIOBase):
-    def __init__(self, bucket: Bucket, stored: Stored, dataset: str) -> None:
+    def __init__(self, bucket: Bucket, stored: ObjectHead, dataset: str) -> None:
         self._bucket = bucket
         self._stored = stored
         self._dataset = dataset
@@ -41,7 +41,7 @@ class _ObjectFile(io.RawIOBase):
         return content
 
 
-def open_object(bucket: Bucket, stored: Stored, *, dataset: str) -> BinaryIO:
+def open_object(bucket: Bucket, stored: ObjectHead, *, dataset: str) -> BinaryIO:
     """Open a content of an object; each read is one request, and holds what it reads.
 
     Reads raise DatasetChangedError where the object has another content by then, and BusyError.

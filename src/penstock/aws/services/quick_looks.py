@@ -24,7 +24,7 @@ Method = Literal["GET", "HEAD"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class QuickAnswer:
     """What S3 said of an object; `content` is that of a GET."""
 
     status: int
@@ -48,7 +48,7 @@ class QuickLooks:
         self._rests_until = 0.0
         self._lock = threading.Lock()
 
-    def look(self, method: Method, key: str, *, max_bytes: int = 0) -> Seen | None:
+    def look(self, method: Method, key: str, *, max_bytes: int = 0) -> QuickAnswer | None:
         """Ask for an object: a 200 with its length, or a 404; None is to be asked otherwise.
 
         Nothing longer than `max_bytes` is read.
@@ -92,7 +92,7 @@ class QuickLooks:
         return signed
 
 
-def _seen(method: Method, answer: BaseHTTPResponse, max_bytes: int) -> Seen | None:
+def _seen(method: Method, answer: BaseHTTPResponse, max_bytes: int) -> QuickAnswer | None:
     headers = {name.lower(): value for name, value in answer.headers.items()}
     length = headers.get("content-length", "")
     content = b""
@@ -113,4 +113,4 @@ def _seen(method: Method, answer: BaseHTTPResponse, max_bytes: int) -> Seen | No
     else:
         answer.close()
         return None
-    return Seen(status=answer.status, headers=headers, content=content)
+    return QuickAnswer(status=answer.status, headers=headers, content=content)

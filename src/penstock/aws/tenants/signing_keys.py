@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from penstock.aws.services.parameters import Parameters
-from penstock.aws.services.remembered import Remembered
+from penstock.aws.services.ttl_cache import TtlCache
 from penstock.errors import BusyError, SetupError
 from penstock.model.signature import LIVE_SIGNING_KEYS, SigningKey
 from penstock.model.tenant import is_tenant_id
@@ -57,7 +57,7 @@ class SsmSigningKeys:
         self._parameters = Parameters(client, environment=environment)
         self._now = now
         self._settling = timedelta(seconds=seconds)
-        self._tenants: Remembered[tuple[SigningKey, ...]] = Remembered(
+        self._tenants: TtlCache[tuple[SigningKey, ...]] = TtlCache(
             seconds=seconds, most=_TENANTS_REMEMBERED, now=now
         )
 

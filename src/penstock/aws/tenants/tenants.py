@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.aws.services.parameters import Parameters
-from penstock.aws.services.remembered import Remembered
+from penstock.aws.services.ttl_cache import TtlCache
 from penstock.aws.tenants.parameters import (
     NAMES,
     is_enabled,
@@ -37,7 +37,7 @@ class SsmTenants:
         self, *, client: Any, environment: str, seconds: float, now: Callable[[], datetime]
     ) -> None:
         self._parameters = Parameters(client, environment=environment)
-        self._hosts: Remembered[Tenant | None] = Remembered(
+        self._hosts: TtlCache[Tenant | None] = TtlCache(
             seconds=seconds, most=_HOSTS_REMEMBERED, now=now
         )
 

@@ -121,7 +121,7 @@ class PostgresReader:
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a SELECT as a snapshot sees them; for Snapshot."""
         connection = self._readers.take()
-        copy = streaming.Copy(
+        copy = streaming.CopyQuery(
             begin=statements.BEGUN,
             join=statements.join(name),
             settings=self._settings,

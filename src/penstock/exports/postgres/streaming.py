@@ -23,7 +23,7 @@ _LEAVING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class CopyQuery:
     """What to read: the statements before it, the SELECT, and the columns that it gives."""
 
     begin: str
@@ -43,7 +43,7 @@ class Stream:
     """The batches of one COPY on one connection, which is used by its thread alone meanwhile."""
 
     def __init__(
-        self, connection: ReadConnection, copy: Copy, *, cancel: Callable[[int], bool]
+        self, connection: ReadConnection, copy: CopyQuery, *, cancel: Callable[[int], bool]
     ) -> None:
         """`cancel` ends what a server process runs, and tells whether the server was reached."""
         self._connection = connection

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from penstock.errors import SetupError, UnknownDatasetError
 from penstock.local.datasets.private import read_private
-from penstock.local.datasets.shelf import Shelf
 from penstock.local.datasets.sources import Source, grouped, sources_in
 from penstock.local.datasets.stored import Descriptions, is_unchanged, settled
+from penstock.local.datasets.tenant_datasets import TenantDatasets
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.engine import Engine
 
-ShelfOf = Callable[[str, str | None], Shelf]
+ShelfOf = Callable[[str, str | None], TenantDatasets]
 """Takes a tenant, and the one dataset that is wanted; None wants all."""
 
 PrivateOf = Callable[[str], Container[str]]
@@ -72,9 +72,9 @@ def store_catalog(root: Path, *, engine: Engine) -> FileCatalog:
         folder = home_of(tenant)
         return frozenset() if folder is None else read_private(folder)
 
-    def shelf_of(tenant: str, wanted: str | None) -> Shelf:
+    def shelf_of(tenant: str, wanted: str | None) -> TenantDatasets:
         folder = home_of(tenant)
-        return Shelf(
+        return TenantDatasets(
             tenant=tenant,
             sources={} if folder is None else grouped(sources(folder, wanted)),
             private=partial(private_of, tenant),
@@ -122,8 +122,8 @@ def folder_catalog(
     def private_of(_tenant: str) -> Container[str]:
         return private
 
-    def shelf_of(asked: str, wanted: str | None) -> Shelf:
-        return Shelf(
+    def shelf_of(asked: str, wanted: str | None) -> TenantDatasets:
+        return TenantDatasets(
             tenant=asked,
             sources=grouped(sources(wanted) if asked == tenant else ()),
             private=partial(private_of, asked),

@@ -1,7 +1,7 @@
 """Events of jobs in SQLite."""
 
+from penstock.local.jobs.body_reader import BodyReader
 from penstock.local.jobs.database import JobDatabase
-from penstock.local.jobs.readable import Readable
 from penstock.model.event import JobEvent
 
 
@@ -14,7 +14,7 @@ class SqliteJobEvents:
 
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
-        self._readable = Readable()
+        self._readable = BodyReader()
 
     def after(self, tenant: str, job_id: str, seq: int) -> list[JobEvent]:
         found = self._database.reads.rows(

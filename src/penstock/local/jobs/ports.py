@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.jobs.routed import ROUTED, buried_facts, dispatched_facts
+from penstock.local.home_layout import databases_path, jobs_path, store_path
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.dead_letters import SqliteDeadLetters
@@ -18,7 +19,6 @@ from penstock.local.jobs.queue import SqliteQueue
 from penstock.local.jobs.store import SqliteJobStore
 from penstock.local.jobs.upkeep import SqliteJobUpkeep
 from penstock.local.jobs.used_keys import SqliteUsedKeys
-from penstock.local.places import databases_path, jobs_path, store_path
 from penstock.model.clock import utc_now
 from penstock.model.event import JobEvent
 from penstock.model.message import JobMessage

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.dead_letters import SqliteDeadLetters, lay_letter
-from penstock.local.jobs.turns import HIDDEN, next_message, note_turn
+from penstock.local.jobs.fair_order import HIDDEN, next_message, note_turn
 from penstock.model.job import SizeClass
 from penstock.model.message import JobMessage, body_of, message_from
 
@@ -16,7 +16,7 @@ _UNREADABLE = "This is no message of a job, or one of another version of the ser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class ReceivedMessage:
     """A message that its receiver holds until it is done, or for as long as it was hidden."""
 
     id: int
@@ -75,7 +75,7 @@ class SqliteQueue:
         visible_seconds: float,
         tenant: str | None = None,
         holder: str = "",
-    ) -> Received | None:
+    ) -> ReceivedMessage | None:
         """Take the next message of these sizes and hide it from others for `visible_seconds`.
 
         It is one of the tenant that has the fewest messages of these sizes in others' hands, among
@@ -94,7 +94,7 @@ class SqliteQueue:
                 return received
         return None
 
-    def release(self, received: Received, *, delay_seconds: float = 0) -> None:
+    def release(self, received: ReceivedMessage, *, delay_seconds: float = 0) -> None:
         """Give a message back, to be received after a delay; one that was lost stays hidden."""
         now = self._clock()
         with self._database.word() as connection:
@@ -103,7 +103,7 @@ class SqliteQueue:
                 (now, now + delay_seconds, received.id, received.lease),
             )
 
-    def done(self, received: Received) -> None:
+    def done(self, received: ReceivedMessage) -> None:
         """Forget a message; one that somebody else has received meanwhile stays theirs."""
         with self._database.word() as connection:
             connection.execute(
@@ -137,7 +137,7 @@ class SqliteQueue:
 
     def _taken(
         self, connection: sqlite3.Connection, message_id: int, visible_seconds: float, holder: str
-    ) -> Received | None:
+    ) -> ReceivedMessage | None:
         """Take a message within a transaction, if nobody else did.
 
         It becomes a dead letter if it can't be read.
@@ -162,4 +162,4 @@ class SqliteQueue:
             " delivered = delivered + 1 WHERE id = ?",
             (lease, holder, now, now + visible_seconds, message_id),
         )
-        return Received(id=message_id, message=message, delivered=delivered + 1, lease=lease)
+        return ReceivedMessage(id=message_id, message=message, delivered=delivered + 1, lease=lease)

@@ -19,16 +19,16 @@ from typing import Any, TypeAlias
 
 from penstock.errors import JobCancelledError
 from penstock.errors.location import code_path
+from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Told
-from penstock.exports.place import Place
 from penstock.exports.range_answers import read_as_described
 from penstock.exports.readers import TenantReaders
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.demo.database import found_demo_database, leave_demo_database
+from penstock.local.home_layout import databases_path, store_path
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.outputs import FileOutputs
-from penstock.local.places import databases_path, store_path
 
 _TOLD_SECONDS = 0.2
 """The shortest time between two words on how far a range is."""
@@ -73,7 +73,7 @@ def _read_all(
     demo = partial(found_demo_database, home) if opening["has_demo"] else None
     readers = TenantReaders(FileDatabases(databases_path(home), demo=demo))
     stack.callback(readers.close)
-    place = Place(
+    place = JobFolder(
         outputs=FileOutputs(store_path(home)),
         tenant=opening["tenant"],
         folder=opening["folder"],

@@ -17,7 +17,7 @@ from penstock.exports.limits import ExportLimits
 from penstock.exports.range_answers import range_read
 from penstock.lean import give_back
 from penstock.model.job import Artifact
-from penstock.ports import RangeRead, RangesWanted
+from penstock.ports import RangeRead, RangesRequest
 
 _LOOK_SECONDS = 0.1
 _ENDING_SECONDS = 5.0
@@ -41,7 +41,7 @@ class RangePool:
 
     def read(
         self,
-        wanted: RangesWanted,
+        wanted: RangesRequest,
         *,
         cancelled: Callable[[], bool],
         told: Callable[[int, int], None],
@@ -81,7 +81,7 @@ class RangePool:
                         told(*map(sum, zip(*reached.values(), strict=True)))
         return [found[number] for number in range(len(wanted.ranges))]
 
-    def _opening(self, wanted: RangesWanted) -> dict[str, Any]:
+    def _opening(self, wanted: RangesRequest) -> dict[str, Any]:
         return {
             "home": str(self._home),
             "has_demo": self._has_demo,

@@ -9,6 +9,7 @@ from penstock.errors import (
     StaleJobError,
     UnknownJobError,
 )
+from penstock.local.jobs.body_reader import BodyReader
 from penstock.local.jobs.database import (
     JOB_BODY,
     JobDatabase,
@@ -19,11 +20,10 @@ from penstock.local.jobs.database import (
     microseconds,
     replace_job,
 )
-from penstock.local.jobs.readable import Readable
 from penstock.model.event import JobEvent
 from penstock.model.job import KEY_KEPT, TERMINAL, WAITING, Job
 from penstock.model.progress import Progress
-from penstock.ports import JobsWanted
+from penstock.ports import JobFilter
 
 _LEFT = timedelta(days=7) // timedelta(microseconds=1)
 
@@ -39,7 +39,7 @@ class SqliteJobStore:
 
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
-        self._readable = Readable()
+        self._readable = BodyReader()
 
     def add(self, job: Job, event: JobEvent) -> Job:
         with self._database.step() as connection:
@@ -83,7 +83,7 @@ class SqliteJobStore:
                 return changed
 
     def list(
-        self, tenant: str, wanted: JobsWanted, *, limit: int, before: str | None = None
+        self, tenant: str, wanted: JobFilter, *, limit: int, before: str | None = None
     ) -> list[Job]:
         conditions, values = ["tenant = ?"], [tenant]
         if wanted.user is not None:

@@ -8,8 +8,8 @@ from itertools import chain
 
 from pydantic import TypeAdapter, ValidationError
 
+from penstock.local.jobs.body_reader import BodyReader
 from penstock.local.jobs.database import JobDatabase, microseconds, remove_job
-from penstock.local.jobs.readable import Readable
 from penstock.model.job import Job
 from penstock.ports import Observation
 
@@ -34,7 +34,7 @@ class SqliteJobUpkeep:
 
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
-        self._readable = Readable()
+        self._readable = BodyReader()
 
     def unfinished(self) -> Iterator[tuple[Job, Observation | None]]:
         for row in self._pages("NOT is_over", (), by=("tenant", "id")):

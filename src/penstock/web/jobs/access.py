@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 
 from penstock.errors import KeyNeededError, UnknownJobError
 from penstock.exports import all_types, named
-from penstock.exports.check import Asking, Checked, check
+from penstock.exports.check import CheckedExport, Requester, check
 from penstock.exports.declaration import ExportType
 from penstock.model.dataset import Dataset
 from penstock.model.job import ANONYMOUS, Job
 from penstock.model.job_id import is_job_id
 from penstock.model.key import Role
 from penstock.reading.exported import EXPORTS
-from penstock.web.asked import Asked, open_dataset
-from penstock.web.identity import Asker, owns
+from penstock.web.downloads.dataset_request import DatasetRequest, open_dataset
+from penstock.web.front.identity import Asker, owns
 from penstock.web.jobs.api import JobsApi
-from penstock.web.jobs.requests import WantedExport
+from penstock.web.jobs.requests import ExportRequest
 from penstock.web.resources import Resources
 
 _RANKS: Mapping[Role, int] = {"reader": 1, "writer": 2, "admin": 3}
@@ -33,7 +33,7 @@ def visible_job(api: JobsApi, asker: Asker, job_id: str) -> Job:
     return job
 
 
-def checked_export(resources: Resources, asker: Asker, wanted: WantedExport) -> Checked:
+def checked_export(resources: Resources, asker: Asker, wanted: ExportRequest) -> CheckedExport:
     """Check what is to be exported against who asks for it.
 
     Raises KeyNeededError for what a visitor may not have, and what `check` raises.
@@ -45,7 +45,7 @@ def checked_export(resources: Resources, asker: Asker, wanted: WantedExport) -> 
         wanted.type,
         wanted.params,
         formats=wanted.formats,
-        asking=Asking(
+        asking=Requester(
             role=None if key is None else key.role,
             open_dataset=opener(resources, asker),
             signing_keys=lambda: resources.ports.keys.signing_keys(asker.tenant.id),
@@ -68,7 +68,7 @@ def opener(resources: Resources, asker: Asker) -> Callable[[str, str | None], Da
     def opened(name: str, version: str | None) -> Dataset:
         folder, slash, job_id = name.rpartition("/")
         is_result = bool(slash) and folder == EXPORTS
-        asked = Asked(
+        asked = DatasetRequest(
             asker=asker,
             name=name,
             extension="",

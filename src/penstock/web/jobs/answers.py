@@ -9,7 +9,7 @@ from typing import Any
 from penstock.exports.check import FORMATS
 from penstock.model.job import Job
 from penstock.web.answers import Answer
-from penstock.web.conditional import entity_tag, is_held
+from penstock.web.http.conditional import entity_tag, is_held
 
 RETRY_SECONDS = 1
 """When to ask again how far a job is."""

@@ -5,7 +5,7 @@ from starlette.types import ASGIApp
 
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.routes import add_job_routes
-from penstock.web.jobs.socket_front import SocketFront
+from penstock.web.jobs.socket_middleware import SocketMiddleware
 from penstock.web.jobs.sockets import Sockets
 from penstock.web.resources import Resources
 
@@ -15,4 +15,4 @@ def add_jobs(app: Starlette, resources: Resources, api: JobsApi) -> ASGIApp | No
     add_job_routes(app, resources, api)
     if api.feed is None:
         return None
-    return SocketFront(Sockets(api, api.feed), resources)
+    return SocketMiddleware(Sockets(api, api.feed), resources)

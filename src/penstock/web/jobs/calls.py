@@ -8,19 +8,19 @@ from penstock.errors import (
     PenstockError,
     RemovedJobError,
 )
-from penstock.exports.check import Checked
+from penstock.exports.check import CheckedExport
 from penstock.jobs.cancel import cancel as cancel_job
 from penstock.jobs.cancel import discard as discard_job
 from penstock.jobs.submit import Submission, stored_key, submit
 from penstock.model.job import ANONYMOUS, Job, hash_of
-from penstock.ports import JobsWanted, UsedKey
+from penstock.ports import JobFilter, UsedKey
 from penstock.web.answers import Answer
-from penstock.web.identity import Asker
+from penstock.web.front.identity import Asker
 from penstock.web.jobs import answers
 from penstock.web.jobs.access import checked_export, fitting_types, visible_job
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.listening import missed_of
-from penstock.web.jobs.requests import ListedJobs, WantedExport
+from penstock.web.jobs.requests import ExportRequest, JobListRequest
 from penstock.web.jobs.visitors import Turns, refuse_too_large, visitor_of
 from penstock.web.resources import Resources
 
@@ -32,7 +32,7 @@ def begin_export(
     api: JobsApi,
     turns: Turns,
     asker: Asker,
-    wanted: WantedExport,
+    wanted: ExportRequest,
     *,
     idempotency_key: str | None,
 ) -> Answer:
@@ -95,7 +95,7 @@ def export_types(asker: Asker) -> Answer:
     return answers.as_json({"types": listed, "formats": list(formats.all_formats())})
 
 
-def list_jobs(api: JobsApi, asker: Asker, wanted: ListedJobs) -> Answer:
+def list_jobs(api: JobsApi, asker: Asker, wanted: JobListRequest) -> Answer:
     """Answer `GET /v1/jobs`: the asker's own, all of the tenant's for an admin, the newest first.
 
     Jobs without a user are in no list. Where many of them lie between, a page may hold less than
@@ -105,7 +105,7 @@ def list_jobs(api: JobsApi, asker: Asker, wanted: ListedJobs) -> Answer:
     """
     if asker.key is None:
         raise KeyNeededError
-    only = JobsWanted(
+    only = JobFilter(
         user=None if asker.key.role == "admin" else asker.key.user,
         kind=wanted.kind,
         state=wanted.state,
@@ -164,8 +164,8 @@ def discard(resources: Resources, api: JobsApi, asker: Asker, job_id: str) -> An
 
 
 def _checked(
-    resources: Resources, asker: Asker, wanted: WantedExport, before: UsedKey | None
-) -> Checked:
+    resources: Resources, asker: Asker, wanted: ExportRequest, before: UsedKey | None
+) -> CheckedExport:
     """Check a request whose key came with another spelling before, or with another request."""
     try:
         return checked_export(resources, asker, wanted)
@@ -178,7 +178,7 @@ def _checked(
         raise IdempotencyMismatchError from error
 
 
-def _page(wanted: ListedJobs, before: str | None) -> str:
+def _page(wanted: JobListRequest, before: str | None) -> str:
     asked = {"kind": wanted.kind, "state": wanted.state, "limit": wanted.limit, "cursor": before}
     given = "&".join(f"{name}={value}" for name, value in asked.items() if value is not None)
     return f"/v1/jobs?{given}"

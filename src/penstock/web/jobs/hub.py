@@ -28,7 +28,7 @@ _log = logging.getLogger("penstock.web")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Member:
+class Subscriber:
     """One socket: who listens, and what waits for it."""
 
     listener: Listener
@@ -39,10 +39,10 @@ class Member:
         return may_hear_of(self.listener, job)
 
 
-class News:
+class JobNews:
     """What happened to jobs since the last look; each look in a thread, one after the other.
 
-    A look that nobody waits for any more may still be under way when the next News begins: so they
+    A look that nobody waits for any more may still be under way when another JobNews begins: they
     share nothing.
     """
 
@@ -60,7 +60,7 @@ class News:
             self._told[job.tenant, job.id] = job.progress.seq
 
     def look(
-        self, members_now: Callable[[], frozenset[Member]]
+        self, members_now: Callable[[], frozenset[Subscriber]]
     ) -> tuple[list[tuple[Job, list[JobEvent]]], bool]:
         """Give what is to be told of jobs that changed, for the members, and whether it is all.
 
@@ -122,24 +122,24 @@ class Hub:
         self._upkeep = upkeep
         self._signals = signals
         self._look_seconds = look_seconds
-        self._members: frozenset[Member] = frozenset()
+        self._members: frozenset[Subscriber] = frozenset()
         self._woken = asyncio.Event()
         self._joining = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def join(self, listener: Listener) -> Member:
+    async def join(self, listener: Listener) -> Subscriber:
         """Begin to listen. Raises BusyError where the store of jobs can't be read."""
         async with self._joining:
             if self._running is None or self._running.done():
-                news = News(self._feed, self._events)
+                news = JobNews(self._feed, self._events)
                 await asyncio.to_thread(news.begin, self._upkeep)
                 self._running = asyncio.create_task(self._run(news))
-            member = Member(listener)
+            member = Subscriber(listener)
             self._members |= {member}
         return member
 
-    def leave(self, member: Member) -> None:
+    def leave(self, member: Subscriber) -> None:
         """Listen no more; with the last one, the look-out ends."""
         self._members -= {member}
         if not self._members and self._running is not None:
@@ -163,11 +163,11 @@ class Hub:
     def _hear(self, _hint: Hint | None) -> None:
         self.wake()
 
-    async def _run(self, news: News) -> None:
+    async def _run(self, news: JobNews) -> None:
         with self._signals.hearing("watchers", self._hear):
             await self._look_on(news)
 
-    async def _look_on(self, news: News) -> None:
+    async def _look_on(self, news: JobNews) -> None:
         while True:
             # First of all: what is said while a look is under way is looked at by another one.
             self._woken.clear()

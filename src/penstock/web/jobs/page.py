@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from penstock.web.answers import Answer
-from penstock.web.identity import Asker, is_loopback
+from penstock.web.front.identity import Asker, is_loopback
 from penstock.web.jobs.api import JobsApi
 from penstock.web.pages.rendering import page_headers, rendered
 

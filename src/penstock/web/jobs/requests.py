@@ -40,7 +40,7 @@ _DEEPEST = 20
 Choice = TypeVar("Choice", bound=str)
 
 
-class WantedExport(BaseModel):
+class ExportRequest(BaseModel):
     """The body of `POST /v1/exports`."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -53,7 +53,7 @@ class WantedExport(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedJobs:
+class JobListRequest:
     """Which jobs a list is to hold, and behind which one it goes on."""
 
     kind: JobKind | None
@@ -86,7 +86,7 @@ async def read_body(request: Request) -> bytes:
     return bytes(content)
 
 
-def wanted_export(content: bytes) -> WantedExport:
+def wanted_export(content: bytes) -> ExportRequest:
     """Read the body of a request for an export.
 
     Raises BodyError, which names the field at fault and shows no value.
@@ -103,12 +103,12 @@ def wanted_export(content: bytes) -> WantedExport:
             "number too large."
         )
     try:
-        return WantedExport.model_validate(document)
+        return ExportRequest.model_validate(document)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
         field = ".".join(str(step)[:100] for step in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            known = list(WantedExport.model_fields)
+            known = list(ExportRequest.model_fields)
             raise BodyError(
                 f"{field}: there is no such field; use {', '.join(known)}.", field=field
             ) from None
@@ -128,7 +128,7 @@ def idempotency_key(request: Request) -> str | None:
     return given[0]
 
 
-def listed_jobs(query_string: bytes) -> ListedJobs:
+def listed_jobs(query_string: bytes) -> JobListRequest:
     """Read the parameters of a list of jobs.
 
     Raises UnknownParameterError, RepeatedParameterError and BadValueError.
@@ -137,7 +137,7 @@ def listed_jobs(query_string: bytes) -> ListedJobs:
     before = given.get("cursor")
     if before is not None and not is_job_id(before):
         raise BadValueError("cursor", before, expected="the cursor of a list's Link header")
-    return ListedJobs(
+    return JobListRequest(
         kind=_one_of(given, "kind", get_args(JobKind)),
         state=_one_of(given, "state", STATES),
         limit=_number(given, "limit", default=USUAL_JOBS, least=1, most=MOST_JOBS),

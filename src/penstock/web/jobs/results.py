@@ -12,16 +12,16 @@ from penstock.query import pairs_of, refuse_all_but_signature
 from penstock.reading.engine import Allowance
 from penstock.reading.exported import is_result_file, shown_name
 from penstock.reading.scan import Pace
-from penstock.web.answers import Answer, Streamed
-from penstock.web.asked import Asked, is_signed
-from penstock.web.conditional import entity_tag, is_held, range_still_fits
-from penstock.web.identity import Asker, owns
+from penstock.web.answers import Answer, StreamedBody
+from penstock.web.downloads.dataset_request import DatasetRequest, is_signed
+from penstock.web.downloads.export_offer import SLICE_TYPE
+from penstock.web.front.identity import Asker, owns
+from penstock.web.http.conditional import entity_tag, is_held, range_still_fits
+from penstock.web.http.parts import part_of
+from penstock.web.http.ranges import parse_ranges
 from penstock.web.jobs.access import visible_job
 from penstock.web.jobs.answers import as_json
 from penstock.web.jobs.api import JobsApi
-from penstock.web.offers import SLICE_TYPE
-from penstock.web.parts import part_of
-from penstock.web.ranges import parse_ranges
 from penstock.web.resources import Resources
 
 LINK_SECONDS = 900
@@ -103,7 +103,7 @@ def file_name(job: Job) -> str:
 
 
 def stored_file(
-    resources: Resources, api: JobsApi, asked: Asked, shown: str, *, allowance: Allowance
+    resources: Resources, api: JobsApi, request: DatasetRequest, shown: str, *, allowance: Allowance
 ) -> Answer:
     """Answer `/exports/{job_id}/-/file.{format}`: a file as it was written, with its ranges.
 
@@ -112,19 +112,19 @@ def stored_file(
     Raises UnknownDatasetError, UnknownFormatError, UnknownParameterError for whatever is more than
     a signature, BadSignatureError, RangeNotSatisfiableError and BusyError.
     """
-    written = formats.named(asked.extension)
-    pairs = pairs_of(asked.query_string)
+    written = formats.named(request.extension)
+    pairs = pairs_of(request.query_string)
     refuse_all_but_signature(pairs)
-    signed = is_signed(resources, asked, pairs)
-    job_id = asked.job_id or ""
+    signed = is_signed(resources, request, pairs)
+    job_id = request.job_id or ""
     try:
-        job = api.ports.store.get(asked.tenant, job_id)
+        job = api.ports.store.get(request.tenant, job_id)
     except UnknownJobError as error:
-        raise UnknownDatasetError(asked.name) from error
+        raise UnknownDatasetError(request.name) from error
     stored = _files(job).get(shown)
-    if stored is None or not job.has_result or not (signed or owns(asked.asker, job.user)):
-        raise UnknownDatasetError(asked.name)
-    file = resources.ports.exported.file(asked.tenant, job_id, stored.part)
+    if stored is None or not job.has_result or not (signed or owns(request.asker, job.user)):
+        raise UnknownDatasetError(request.name)
+    file = resources.ports.exported.file(request.tenant, job_id, stored.part)
     tag = entity_tag(job.tenant, job.id, stored.part, stored.sha256)
     headers = {
         "etag": tag,
@@ -133,19 +133,19 @@ def stored_file(
         "content-disposition": f'attachment; filename="{_called(file_name(job), shown)}"',
         "x-content-type-options": "nosniff",
     }
-    if is_held(asked.headers.get("if-none-match"), etag=tag):
+    if is_held(request.headers.get("if-none-match"), etag=tag):
         return Answer(status=304, headers={"etag": tag, "cache-control": "private, no-store"})
     ranges = None
-    if not asked.is_head and range_still_fits(
-        asked.headers.get("if-range"), etag=tag, modified=job.ended or job.created
+    if not request.is_head and range_still_fits(
+        request.headers.get("if-range"), etag=tag, modified=job.ended or job.created
     ):
-        ranges = parse_ranges(asked.headers.get("range"))
+        ranges = parse_ranges(request.headers.get("range"))
 
     def read(start: int, stop: int) -> Iterator[bytes]:
         return resources.ports.blobs.read(file, start=start, stop=stop)
 
     part = part_of(read, length=file.size_bytes, media_type=written.media_type, ranges=ranges)
-    if asked.is_head:
+    if request.is_head:
         return Answer(status=part.status, headers=headers | part.headers)
 
     def pieces(_pace: Pace) -> Iterator[bytes]:
@@ -154,7 +154,7 @@ def stored_file(
     return Answer(
         status=part.status,
         headers=headers | part.headers,
-        body=Streamed(
+        body=StreamedBody(
             pieces=pieces,
             allowance=allowance,
             begin=_nothing,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from penstock.reading.exported import EXPORTS
 from penstock.web.answers import Answer
-from penstock.web.front import asker_of
+from penstock.web.front.middleware import asker_of
 from penstock.web.jobs import calls
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.page import jobs_page
@@ -25,7 +25,7 @@ from penstock.web.jobs.results import result, stored_file
 from penstock.web.jobs.sockets import new_ticket
 from penstock.web.jobs.visitors import Turns
 from penstock.web.resources import Resources
-from penstock.web.responding import Answering, Sent, asked_of, origin_of
+from penstock.web.sending.responding import Answering, Sent, dataset_request_of, origin_of
 
 _AT_ONCE = 32
 
@@ -109,7 +109,7 @@ def _add_files(app: Starlette, resources: Resources, api: JobsApi) -> None:
     answering, working = Answering(resources), _Working()
 
     async def file(request: Request) -> Response:
-        asked = asked_of(request)
+        asked = dataset_request_of(request)
         shown = f"{request.path_params['file']}.{asked.extension}"
         return await answering(
             request,

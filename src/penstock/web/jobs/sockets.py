@@ -14,10 +14,10 @@ from penstock.model.event import JobEvent
 from penstock.model.tenant import Tenant
 from penstock.ports import Feed, Listener
 from penstock.web.answers import Answer
-from penstock.web.identity import Asker
+from penstock.web.front.identity import Asker
 from penstock.web.jobs import answers
 from penstock.web.jobs.api import JobsApi
-from penstock.web.jobs.hub import Hub, Member
+from penstock.web.jobs.hub import Hub, Subscriber
 from penstock.web.jobs.listening import after_in, digest_of, missed
 from penstock.web.jobs.requests import BEFORE_ALL, socket_parameters
 
@@ -103,7 +103,7 @@ class Sockets:
 
 
 async def _serve(
-    socket: WebSocket, member: Member, missed: list[JobEvent], asked_for: _AskedFor
+    socket: WebSocket, member: Subscriber, missed: list[JobEvent], asked_for: _AskedFor
 ) -> None:
     line = _Line(socket)
     sending = asyncio.create_task(_send(line, member, missed))
@@ -155,7 +155,7 @@ class _Line:
         await self._socket.send_text(json.dumps(event.described(), ensure_ascii=False))
 
 
-async def _send(line: _Line, member: Member, missed: Iterable[JobEvent]) -> None:
+async def _send(line: _Line, member: Subscriber, missed: Iterable[JobEvent]) -> None:
     await line.replay(missed)
     while (arrived := await member.mailbox.take()) is not None:
         await line.tell(arrived)

@@ -6,20 +6,20 @@ from typing import TypeAlias
 
 from penstock import formats
 from penstock.errors import ResponseTooLargeError, TooManyAtOnceError
-from penstock.exports.check import FORMATS, Checked
+from penstock.exports.check import FORMATS, CheckedExport
 from penstock.exports.slice_query import SliceParameters, read_query
 from penstock.jobs.submit import Submission, stored_key
 from penstock.model.format import Style
 from penstock.model.job import ANONYMOUS, STATES, TERMINAL, Job
 from penstock.model.signature import pseudonym
-from penstock.ports import JobStore, JobsWanted
+from penstock.ports import JobFilter, JobStore
 from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import weigh
-from penstock.web.identity import Asker
+from penstock.web.front.identity import Asker
+from penstock.web.front.throttle import network_of
 from penstock.web.jobs.access import opener
 from penstock.web.resources import Resources
-from penstock.web.throttle import network_of
 
 _RETRY_SECONDS = 10
 _COUNT_SECONDS = 2.0
@@ -29,7 +29,7 @@ _LOCKS = 64
 _Begin: TypeAlias = Callable[[Submission], Job]
 
 
-def refuse_too_large(resources: Resources, asker: Asker, checked: Checked) -> None:
+def refuse_too_large(resources: Resources, asker: Asker, checked: CheckedExport) -> None:
     """Return if a slice is within what the tenant lets visitors export.
 
     Its rows are counted, and a sample of them weighed, where a cap may be crossed.
@@ -115,7 +115,7 @@ def _under_way(store: JobStore, tenant: str, *, most: int) -> list[Job]:
         job
         for state in STATES
         if state not in TERMINAL
-        for job in store.list(tenant, JobsWanted(user=ANONYMOUS, state=state), limit=most)
+        for job in store.list(tenant, JobFilter(user=ANONYMOUS, state=state), limit=most)
     ]
 
 

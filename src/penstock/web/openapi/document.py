@@ -9,14 +9,14 @@ from penstock.errors import PenstockError
 from penstock.model.dataset import Dataset
 from penstock.model.format import Format
 from penstock.web.answers import Answer, cache_control, public_headers
-from penstock.web.conditional import entity_tag, is_held
 from penstock.web.datasets import visible_entries
-from penstock.web.identity import Asker
+from penstock.web.front.identity import Asker
+from penstock.web.http.conditional import entity_tag, is_held
 from penstock.web.openapi.additions import Additions
 from penstock.web.openapi.controls import SWITCH, control_parameters, header_parameters
 from penstock.web.openapi.downloads import (
     FILTERS,
-    Detail,
+    DatasetDetail,
     download_paths,
     fitting_detail,
     general_paths,
@@ -103,7 +103,7 @@ def document(
     schemas = shared_schemas() | metadata_schemas() | {"problem": PROBLEM, "switch": SWITCH}
     if sum(len(dataset.columns) for dataset in datasets) <= _MOST_COLUMNS:
         schemas |= {f"row.{dataset.name}": row_schema(dataset.columns) for dataset in datasets}
-    if detail is Detail.NAMES:
+    if detail is DatasetDetail.NAMES:
         parameters["filters"] = FILTERS
         paths |= general_paths(names, every_format)
     else:
@@ -144,8 +144,8 @@ def _jobs(asker: Asker) -> Additions:
     return job_additions(fitting_types(asker))
 
 
-def _tags(datasets: Sequence[Dataset], detail: Detail) -> list[dict[str, str]]:
-    if detail is Detail.NAMES:
+def _tags(datasets: Sequence[Dataset], detail: DatasetDetail) -> list[dict[str, str]]:
+    if detail is DatasetDetail.NAMES:
         return [{"name": "downloads", "description": "Slices of the datasets."}]
     return [
         {

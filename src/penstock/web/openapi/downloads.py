@@ -34,7 +34,7 @@ _WITH_KEY: Path = {"security": [{"key": []}]}
 """Added to what is private; a key is welcome everywhere else."""
 
 
-class Detail(Enum):
+class DatasetDetail(Enum):
     """How much is said of each dataset."""
 
     OPERATORS = "every column with every operator that fits it"
@@ -42,22 +42,22 @@ class Detail(Enum):
     NAMES = "the datasets by name"
 
 
-def fitting_detail(datasets: Sequence[Dataset], formats: Mapping[str, Format]) -> Detail:
+def fitting_detail(datasets: Sequence[Dataset], formats: Mapping[str, Format]) -> DatasetDetail:
     """Choose the most detail that keeps the document below a size that readers can bear."""
-    for detail in (Detail.OPERATORS, Detail.EQUALITY):
-        equality_only = detail is Detail.EQUALITY
+    for detail in (DatasetDetail.OPERATORS, DatasetDetail.EQUALITY):
+        equality_only = detail is DatasetDetail.EQUALITY
         references = sum(
             (count_filters(dataset, equality_only=equality_only) + _OF_A_PATH) * (len(formats) + 1)
             for dataset in datasets
         )
         if references <= MOST_REFERENCES:
             return detail
-    return Detail.NAMES
+    return DatasetDetail.NAMES
 
 
-def own_parameters(dataset: Dataset, detail: Detail) -> dict[str, Path]:
+def own_parameters(dataset: Dataset, detail: DatasetDetail) -> dict[str, Path]:
     """Describe the parameters that only this dataset has."""
-    filters = filter_parameters(dataset, equality_only=detail is Detail.EQUALITY)
+    filters = filter_parameters(dataset, equality_only=detail is DatasetDetail.EQUALITY)
     controls = dataset_controls(dataset)
     return filters | {f"{dataset.name}.{name}": each for name, each in controls.items()}
 

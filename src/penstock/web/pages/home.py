@@ -3,7 +3,7 @@
 from penstock import formats
 from penstock.web.answers import Answer
 from penstock.web.datasets import visible_entries
-from penstock.web.identity import Asker
+from penstock.web.front.identity import Asker
 from penstock.web.pages.example import example_of
 from penstock.web.pages.rendering import page_headers, rendered
 from penstock.web.resources import Resources

@@ -1,0 +1,1 @@
+"""Commands that ask a service: from their options to their exit codes."""

@@ -1,0 +1,1 @@
+"""Files: where a download is written, and how it goes on after a break."""

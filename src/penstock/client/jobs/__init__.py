@@ -1,0 +1,1 @@
+"""Jobs of a service: begun, watched and fetched through its JSON API."""

@@ -1,0 +1,1 @@
+"""Transfers: bytes come over broken connections, whole and compared with their receipt."""
