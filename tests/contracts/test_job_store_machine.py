@@ -32,17 +32,9 @@ from penstock.errors import (
     UnknownJobError,
 )
 from penstock.model.event import EventName, JobEvent
-from penstock.model.job import (
-    STATES,
-    SUCCESSFUL,
-    TERMINAL,
-    WAITING,
-    Artifact,
-    Job,
-    JobFault,
-    JobState,
-)
+from penstock.model.job import Artifact, Job, JobFault
 from penstock.model.job_id import new_job_id
+from penstock.model.job_state import STATES, SUCCESSFUL, TERMINAL, WAITING, JobState
 from penstock.model.progress import Progress, first_seq
 from penstock.ports import JobFilter, Observation
 

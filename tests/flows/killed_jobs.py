@@ -20,7 +20,8 @@ from penstock.errors import SetupError
 from penstock.jobs.redrive import redrive
 from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.clock import utc_now
-from penstock.model.job import WORKING, Artifact, Job
+from penstock.model.job import Artifact, Job
+from penstock.model.job_state import WORKING
 from penstock.ports import JobFilter
 
 _CANCELLED_OF_A_HUNDRED = 8

@@ -21,7 +21,8 @@ from penstock.jobs.run import Work
 from penstock.jobs.steps import take_step
 from penstock.model.attempt import Attempt
 from penstock.model.event import JobEvent
-from penstock.model.job import Artifact, Job, JobState
+from penstock.model.job import Artifact, Job
+from penstock.model.job_state import JobState
 from penstock.model.progress import Progress
 from penstock.ports import JobFilter, JobStore
 

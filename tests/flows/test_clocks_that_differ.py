@@ -18,7 +18,8 @@ from penstock.jobs.cancel import cancel
 from penstock.jobs.submit import Submission, submit
 from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.model.clock import utc_now
-from penstock.model.job import WORKING, Job
+from penstock.model.job import Job
+from penstock.model.job_state import WORKING
 
 ROWS = 300_000
 JOBS = 6

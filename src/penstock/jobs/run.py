@@ -30,7 +30,8 @@ from penstock.jobs.steps import take_step
 from penstock.jobs.submit import dispatch
 from penstock.model.attempt import Attempt
 from penstock.model.event import EventName, event_of
-from penstock.model.job import Artifact, Job, JobFault, JobKind, JobState
+from penstock.model.job import Artifact, Job, JobFault, JobKind
+from penstock.model.job_state import JobState
 from penstock.model.message import JobMessage
 from penstock.model.progress import Progress
 from penstock.ports import JobPorts, Signals

@@ -14,7 +14,7 @@ from penstock.jobs.cancel import end_cancelled
 from penstock.jobs.sweep import SweepCounts, Sweeper, release, sweep
 from penstock.local.jobs.owners import is_dead
 from penstock.local.jobs.queue import SqliteQueue
-from penstock.model.job import WORKING
+from penstock.model.job_state import WORKING
 
 _LOG = logging.getLogger("penstock.jobs")
 _LOOK_SECONDS = 1

@@ -1,9 +1,4 @@
-"""A job: work that outlives its request, its states, and the pure steps between them.
-
-ACCEPTED → QUEUED → RUNNING → FINALIZING → SUCCEEDED | SUCCEEDED_WITH_REJECTS
-                  any of these → FAILED, or → CANCELLING → CANCELLED
-                  RUNNING, FINALIZING → QUEUED (another attempt)
-                  SUCCEEDED, SUCCEEDED_WITH_REJECTS → EXPIRED, FAILED → QUEUED (redriven)
+"""A job: work that outlives its request, and the pure steps between its states.
 
 Each step gives a new Job with the next version; a store takes it only in place of the version that
 it was made from, under the fencing token of that version. A step that the states don't allow raises
@@ -18,32 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from penstock.errors import JobStateError
+from penstock.model.job_state import SUCCESSFUL, TERMINAL, WAITING, WORKING, JobState
 from penstock.model.progress import Progress, first_seq
 
-JobState = Literal[
-    "ACCEPTED",
-    "QUEUED",
-    "RUNNING",
-    "FINALIZING",
-    "SUCCEEDED",
-    "SUCCEEDED_WITH_REJECTS",
-    "FAILED",
-    "CANCELLING",
-    "CANCELLED",
-    "EXPIRED",
-]
 JobKind = Literal["export", "import", "exchange"]
 SizeClass = Literal["small", "medium", "large"]
 """What a job takes: small and medium ones fit one function, large ones are done in parts."""
 
 SIZES: tuple[SizeClass, ...] = get_args(SizeClass)
-STATES: tuple[JobState, ...] = get_args(JobState)
-TERMINAL: frozenset[JobState] = frozenset(
-    ("SUCCEEDED", "SUCCEEDED_WITH_REJECTS", "FAILED", "CANCELLED", "EXPIRED")
-)
-SUCCESSFUL: frozenset[JobState] = frozenset(("SUCCEEDED", "SUCCEEDED_WITH_REJECTS"))
-WAITING: frozenset[JobState] = frozenset(("ACCEPTED", "QUEUED"))
-WORKING: frozenset[JobState] = frozenset(("RUNNING", "FINALIZING"))
 
 ANONYMOUS = "anonymous"
 """The user of jobs that a visitor without a key asked for; who knows such a job's id owns it."""

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from penstock.model.dataset import Dataset
 from penstock.model.event import JobEvent
-from penstock.model.job import Job, JobKind, JobState
+from penstock.model.job import Job, JobKind
+from penstock.model.job_state import JobState
 from penstock.model.manifest import Manifest
 from penstock.model.message import DeadLetter, JobMessage
 from penstock.model.progress import Progress

@@ -8,17 +8,9 @@ from hypothesis import strategies as st
 
 from penstock.errors import JobStateError
 from penstock.model.event import event_of
-from penstock.model.job import (
-    STATES,
-    SUCCESSFUL,
-    TERMINAL,
-    WAITING,
-    WORKING,
-    Job,
-    JobFault,
-    hash_of,
-)
+from penstock.model.job import Job, JobFault, hash_of
 from penstock.model.job_id import new_job_id
+from penstock.model.job_state import STATES, SUCCESSFUL, TERMINAL, WAITING, WORKING
 from penstock.model.progress import Progress, first_seq
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

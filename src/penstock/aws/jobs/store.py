@@ -33,8 +33,9 @@ from penstock.errors import (
     UnknownJobError,
 )
 from penstock.model.event import JobEvent
-from penstock.model.job import KEY_KEPT, WORKING, Job
+from penstock.model.job import KEY_KEPT, Job
 from penstock.model.job_id import is_job_id
+from penstock.model.job_state import WORKING
 from penstock.model.progress import Progress
 from penstock.ports import JobFilter
 

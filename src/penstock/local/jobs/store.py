@@ -21,7 +21,8 @@ from penstock.local.jobs.database import (
     replace_job,
 )
 from penstock.model.event import JobEvent
-from penstock.model.job import KEY_KEPT, TERMINAL, WAITING, Job
+from penstock.model.job import KEY_KEPT, Job
+from penstock.model.job_state import TERMINAL, WAITING
 from penstock.model.progress import Progress
 from penstock.ports import JobFilter
 

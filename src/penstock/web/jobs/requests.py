@@ -19,8 +19,9 @@ from penstock.errors import (
     RepeatedParameterError,
     UnknownParameterError,
 )
-from penstock.model.job import STATES, JobKind, JobState
+from penstock.model.job import JobKind
 from penstock.model.job_id import is_job_id
+from penstock.model.job_state import STATES, JobState
 from penstock.query import pairs_of
 from penstock.query.near import near
 from penstock.web.jobs.listening import MOST_REPLAYED, MOST_SEQ

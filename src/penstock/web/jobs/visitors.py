@@ -10,7 +10,8 @@ from penstock.exports.check import FORMATS, CheckedExport
 from penstock.exports.slice_query import SliceParameters, read_query
 from penstock.jobs.submit import Submission, stored_key
 from penstock.model.format import Style
-from penstock.model.job import ANONYMOUS, STATES, TERMINAL, Job
+from penstock.model.job import ANONYMOUS, Job
+from penstock.model.job_state import STATES, TERMINAL
 from penstock.model.signature import pseudonym
 from penstock.ports import JobFilter, JobStore
 from penstock.reading.counting import count_rows, page_rows

@@ -17,8 +17,8 @@ from penstock.errors import (
     PenstockError,
     QueryError,
 )
-from penstock.model.job import STATES
 from penstock.model.job_id import new_job_id
+from penstock.model.job_state import STATES
 from penstock.web.jobs.requests import (
     MOST_BODY_BYTES,
     after_seq,
