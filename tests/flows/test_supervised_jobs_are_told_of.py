@@ -4,18 +4,20 @@ import logging
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.job_parts import JobHouse, job_house
+from tests.long_runs import until
 
 from penstock.jobs.cancel import cancel
 from penstock.jobs.rules import JobRules
 from penstock.jobs.steps import take_step
 from penstock.jobs.submit import Submission, submit
 from penstock.jobs.sweep import Sweeper
-from penstock.local.jobs.owners import this_owner
+from penstock.local.jobs.owners import is_dead, this_owner
 from penstock.local.jobs.ports import local_jobs
 from penstock.local.supervise import Supervisor
 from penstock.model.clock import utc_now
@@ -24,6 +26,13 @@ from penstock.model.job_id import logged_id
 from penstock.model.message import message_of
 
 TELLING = "from penstock.local.jobs.owners import this_owner; print(this_owner())"
+STUCK = """
+import sys
+from penstock.local.jobs.owners import this_owner
+with open(sys.argv[1], "a") as owners:
+    owners.write(this_owner() + "\\n")
+sys.stdin.read()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +44,20 @@ def dead_owner() -> str:
     return told.stdout.strip()
 
 
-def supervisor(house: JobHouse, *, tidy: threading.Event | None = None) -> Supervisor:
+def supervisor(
+    house: JobHouse,
+    *,
+    tidy: threading.Event | None = None,
+    commands: Sequence[Sequence[str]] = (),
+    sweep_seconds: float = 3600,
+) -> Supervisor:
     def tidied() -> int:
         if tidy is not None:
             tidy.set()
         return 3
 
     return Supervisor(
-        commands=[],
+        commands=commands,
         queue=house.queue,
         sweeper=Sweeper(
             ports=house.ports,
@@ -51,7 +66,7 @@ def supervisor(house: JobHouse, *, tidy: threading.Event | None = None) -> Super
             seconds=lambda: house.seconds,
             now=lambda: house.now,
         ),
-        sweep_seconds=3600,
+        sweep_seconds=sweep_seconds,
         woken=threading.Event(),
         report=lambda _: None,
         tidy=tidied,
@@ -83,6 +98,32 @@ def test_a_cancel_whose_worker_lives_is_left_to_it(tmp_path: Path) -> None:
         cancel(house.ports, job, now=house.now)
         supervisor(house).hand_on_dead()
         assert house.latest(job).state == "CANCELLING"
+
+
+def test_a_worker_that_is_stuck_in_a_cancelled_job_is_killed_and_replaced(tmp_path: Path) -> None:
+    owners = tmp_path / "owners"
+    stuck = [sys.executable, "-c", STUCK, str(owners)]
+    with job_house(tmp_path / "home") as house:
+        house.submit()
+        with supervisor(house, commands=[stuck], sweep_seconds=0.05).running():
+            until(lambda: told_by(owners) != [], what="a worker begins")
+            (first,) = told_by(owners)
+            job = claimed(house, first)
+            cancel(house.ports, job, now=house.now)
+
+            def is_ended() -> bool:
+                house.pass_time(100)
+                return house.latest(job).state == "CANCELLED"
+
+            until(is_ended, what="the job ends without its worker")
+            until(lambda: is_dead(first), what="the worker is killed")
+            house.submit()
+            until(lambda: len(told_by(owners)) > 1, what="another one begins")
+            assert not is_dead(told_by(owners)[1])
+
+
+def told_by(owners: Path) -> list[str]:
+    return owners.read_text().splitlines() if owners.exists() else []
 
 
 def test_a_worker_of_another_container_keeps_its_job(tmp_path: Path, dead_owner: str) -> None:

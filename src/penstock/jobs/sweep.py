@@ -46,6 +46,8 @@ class Sweeper:
     seconds: Callable[[], float]
     now: Callable[[], datetime]
     late_seconds: float = 0
+    on_forced_end: Callable[[str], None] = lambda _owner: None
+    """Told whose lease it was, where a cancelled job was ended without the attempt that had it."""
 
 
 def sweep(sweeper: Sweeper) -> SweepCounts:
@@ -143,6 +145,8 @@ def _look_after(sweeper: Sweeper, job: Job, *, rested: float, swept: SweepCounts
             if job.lease_owner is None or rested >= rules.cancel_seconds:
                 end_cancelled(sweeper.ports, job, now=sweeper.now())
                 swept.cancelled += 1
+                if job.lease_owner is not None:
+                    sweeper.on_forced_end(job.lease_owner)
         case _:
             return
 

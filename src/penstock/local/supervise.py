@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from penstock.errors import BusyError, JobStateError, StaleJobError, UnknownJobError
 from penstock.errors.location import code_path
 from penstock.jobs.cancel import end_cancelled
 from penstock.jobs.sweep import SweepCounts, Sweeper, release, sweep
-from penstock.local.jobs.owners import is_dead
+from penstock.local.jobs.owners import is_dead, is_process
 from penstock.local.jobs.queue import SqliteQueue
 from penstock.model.job_state import WORKING
 
@@ -30,6 +30,7 @@ class Supervisor:
 
     A worker ends when its standard input does, so that none outlives the service, however that
     ends. The jobs of a worker that died are handed on at once, without waiting for their leases.
+    One that didn't end a cancelled job in time is stuck in it: it is killed, and replaced.
     The log tells of each sweep that did something; `tidy` is done with each, and tells how many
     folders it removed.
     """
@@ -47,7 +48,7 @@ class Supervisor:
     ) -> None:
         self._commands = commands
         self._queue = queue
-        self._sweeper = sweeper
+        self._sweeper = replace(sweeper, on_forced_end=self._kill_stuck)
         self._sweep_seconds = sweep_seconds
         self._report = report
         self._tidy = tidy
@@ -120,6 +121,12 @@ class Supervisor:
                 self._workers[place] = None
                 died = True
         return died
+
+    def _kill_stuck(self, owner: str) -> None:
+        for worker in self._workers:
+            if worker is not None and is_process(owner, worker.pid):
+                self._report("jobs: a worker didn't end its cancelled job; it is killed.")
+                worker.kill()
 
     def _start_missing(self) -> None:
         for place, command in enumerate(self._commands):

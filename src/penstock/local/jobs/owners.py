@@ -32,10 +32,24 @@ def is_dead(owner: str) -> bool:
     One of another machine, boot or container isn't known, nor one that an older version named,
     which didn't tell the container.
     """
+    found = _of_here(owner)
+    if found is None:
+        return False
+    pid, started = found
+    return _started(pid) != started
+
+
+def is_process(owner: str, pid: int) -> bool:
+    """Whether an owner is the process that has this id here, and lives."""
+    return _of_here(owner) == (pid, _started(pid))
+
+
+def _of_here(owner: str) -> tuple[int, str] | None:
+    """Read a process's id and start; None where it isn't known to be of this boot and container."""
     boot, pid, started, namespace, *_ = (*owner.split("/"), "", "", "", "")
     if not boot or boot != _boot() or not namespace or namespace != _namespace():
-        return False
-    return pid.isdecimal() and bool(started) and _started(int(pid)) != started
+        return None
+    return (int(pid), started) if pid.isdecimal() and started else None
 
 
 @cache

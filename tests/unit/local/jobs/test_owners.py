@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from penstock.local.jobs.owners import is_dead, this_owner
+from penstock.local.jobs.owners import is_dead, is_process, this_owner
 
 TELLING = (
     "from penstock.local.jobs.owners import this_owner; import sys;"
@@ -21,9 +21,12 @@ def test_an_owner_is_dead_once_its_process_has_ended() -> None:
         assert process.stdout is not None
         owner = process.stdout.readline().strip()
         assert not is_dead(owner)
+        assert is_process(owner, process.pid)
+        assert not is_process(this_owner(), process.pid)
         process.stdin.close()
         process.wait(60)
         assert is_dead(owner)
+        assert not is_process(owner, process.pid)
     assert not is_dead(this_owner())
 
 
