@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.export_parts import ExportHouse, export_house
-from tests.flows.test_exports_side_by_side import SMALL_RANGES, connect, sources_of
+from tests.flows.exports.test_exports_side_by_side import SMALL_RANGES, connect, sources_of
 from tests.large_orders import lose_first_snapshot
 from tests.postgres_parts import PostgresDatabase, PostgresServer
 from tests.range_processes import readers_of

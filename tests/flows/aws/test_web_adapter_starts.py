@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY
 
-_SOURCE = Path(__file__).parents[2] / "src"
+_SOURCE = Path(__file__).parents[3] / "src"
 _START_SECONDS = 60
 _LOOK_SECONDS = 0.05
 
