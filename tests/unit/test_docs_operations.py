@@ -23,7 +23,7 @@ from penstock.aws.logs.requests import facts
 from penstock.aws.logs.work import MessageRecord, worked_facts
 from penstock.aws.range_handler import range_facts
 from penstock.exports.range_answers import Answer
-from penstock.jobs.routed import routed_facts
+from penstock.jobs.routing_facts import routed_facts
 from penstock.jobs.run import Outcome, RunOutcome
 from penstock.jobs.sweep import SweepCounts
 from penstock.model.job import Job, JobFault

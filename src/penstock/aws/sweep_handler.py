@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from penstock.aws.jobs.ports import job_ports
-from penstock.aws.jobs.watched import WatchedUpkeep
+from penstock.aws.jobs.watched_upkeep import WatchedUpkeep
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
 from penstock.jobs.rules import JobRules, rules_of

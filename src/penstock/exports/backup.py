@@ -24,7 +24,7 @@ from penstock.exports.side_by_side import read_side_by_side
 from penstock.exports.table_files import store_table_files
 from penstock.model.job import Artifact
 from penstock.ports import RangeReaders
-from penstock.reading.exported import shown_name
+from penstock.reading.result_names import shown_name
 
 _TEXTS = pa.list_(pa.string())
 LIST = pa.schema(

@@ -18,7 +18,7 @@ from penstock.model.dataset import Dataset
 from penstock.model.job import Job, SizeClass
 from penstock.model.key import Role
 from penstock.model.signature import SigningKey
-from penstock.query.near import near
+from penstock.query.did_you_mean import near
 
 FORMATS = "formats"
 """Where a job's parameters hold the further formats of its result, if there are any."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from penstock import formats
 from penstock.errors import DatasetDamagedError, RecoverableError
 from penstock.exports.check import FORMATS
-from penstock.exports.fitted import fitted
+from penstock.exports.fitted_reads import fitted
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.result import manifest_of
 from penstock.exports.result_writer import Checkpoint, ResultWriter, is_whole_result

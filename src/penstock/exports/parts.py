@@ -12,8 +12,8 @@ from penstock.formats import parquet
 from penstock.formats.columns.sink import Sink
 from penstock.model.format import Style
 from penstock.model.job import Artifact
-from penstock.reading.ahead import ahead
 from penstock.reading.dataset_files import GROUP_ROWS, dataset_writer, row_groups
+from penstock.reading.read_ahead import ahead
 from penstock.reading.tally import Tally
 
 _AHEAD_BYTES = 1 << 20

@@ -8,7 +8,7 @@ import pyarrow as pa
 from penstock.errors import QueryTimeoutError
 from penstock.exports.check import FORMATS, given_of
 from penstock.exports.declaration import ExportType
-from penstock.exports.fitted import fitted
+from penstock.exports.fitted_reads import fitted
 from penstock.exports.parts import Stream
 from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.slice_query import SliceParameters, SliceQuery, read_query

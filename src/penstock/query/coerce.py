@@ -5,7 +5,7 @@ from uuid import UUID
 
 from penstock.model.dataset import Column
 from penstock.model.slice import ColumnRef, Compare, CompareOperator, Constant, Expression
-from penstock.query.expected import bad_value
+from penstock.query.bad_values import bad_value
 from penstock.query.moments import date_constant, is_date, moment_constant, time_constant
 from penstock.query.numbers import bound_number, equal_number
 

@@ -8,7 +8,7 @@ from penstock.model.slice import Expression, Predicate
 from penstock.query.order import output_name
 from penstock.query.render import Naming, rendered, tightened
 from penstock.query.select import Selection
-from penstock.query.typed import Scope, TypedExpression, column_of, named
+from penstock.query.typed_expressions import Scope, TypedExpression, column_of, named
 
 
 def where_of(text: str, dataset: Dataset) -> tuple[Predicate, str]:

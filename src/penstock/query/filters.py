@@ -20,9 +20,9 @@ from penstock.model.slice import (
     Predicate,
     TextMatch,
 )
+from penstock.query.bad_values import bad_value
 from penstock.query.coerce import compared, equal_to
 from penstock.query.controls import switch
-from penstock.query.expected import bad_value
 from penstock.query.keys import FilterKey, key_of
 from penstock.query.lists import list_text, listed
 from penstock.query.literals import text_of

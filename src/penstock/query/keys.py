@@ -12,7 +12,7 @@ from penstock.errors import (
 )
 from penstock.model.dataset import Column, Dataset
 from penstock.query.controls import CONTROLS
-from penstock.query.near import near
+from penstock.query.did_you_mean import near
 from penstock.query.operators import OPERATORS, Operator, column_operators
 
 SIGNATURE = ("_expires", "_kid", "_sig")

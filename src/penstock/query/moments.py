@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from penstock.model.dataset import Column
 from penstock.model.slice import Constant
-from penstock.query.expected import bad_value
+from penstock.query.bad_values import bad_value
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _CLOCK = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"

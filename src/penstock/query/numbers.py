@@ -9,7 +9,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 from penstock.errors import BadValueError
 from penstock.model.dataset import Column
 from penstock.model.slice import CompareOperator, Constant
-from penstock.query.expected import bad_value
+from penstock.query.bad_values import bad_value
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INFINITIES = {

@@ -7,10 +7,10 @@ from sqlglot import exp
 
 from penstock.errors import BadExpressionError, UnknownColumnError
 from penstock.model.slice import AggregateName, Expression, FunctionName
+from penstock.query.did_you_mean import near
 from penstock.query.items import quoted
-from penstock.query.near import near
 from penstock.query.syntax import AGGREGATES, FUNCTIONS
-from penstock.query.typed import (
+from penstock.query.typed_expressions import (
     Operand,
     Scope,
     TypedExpression,

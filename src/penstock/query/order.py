@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from penstock.errors import BadExpressionError, UnknownColumnError
 from penstock.model.dataset import Dataset
 from penstock.model.slice import ColumnRef, SortKey
+from penstock.query.did_you_mean import near
 from penstock.query.items import items_of, name_text
-from penstock.query.near import near
 from penstock.query.select import Selection, Source
-from penstock.query.typed import TypedExpression, column_of
+from penstock.query.typed_expressions import TypedExpression, column_of
 
 
 def sort_of(

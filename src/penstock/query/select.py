@@ -7,9 +7,9 @@ from penstock.errors import BadExpressionError, ConflictingParametersError, Unkn
 from penstock.model.dataset import Column, Dataset
 from penstock.model.slice import Aggregate, ColumnRef, Output, everything
 from penstock.query.controls import switch
+from penstock.query.did_you_mean import near
 from penstock.query.items import Item, items_of, name_text
-from penstock.query.near import near
-from penstock.query.typed import TypedExpression, aggregate_of, column_of
+from penstock.query.typed_expressions import TypedExpression, aggregate_of, column_of
 
 Source = ColumnRef | Aggregate
 

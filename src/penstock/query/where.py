@@ -26,7 +26,7 @@ from penstock.query.logic import joined
 from penstock.query.operands import bare, only, operand, refused, typed
 from penstock.query.operators import column_operators
 from penstock.query.syntax import tree_of
-from penstock.query.typed import (
+from penstock.query.typed_expressions import (
     Operand,
     Scope,
     TypedExpression,

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 
 from penstock.errors import DatasetDamagedError
 from penstock.model.dataset import Column, RowGroup
-from penstock.reading.described import Description
 from penstock.reading.engine import Engine
-from penstock.reading.exact import duration_unit, refuse_inexact
+from penstock.reading.exactness import duration_unit, refuse_inexact
+from penstock.reading.stored_file import Description
 
 PLACE = "file_row_number"
 """The engine's own name for a row's place in its file: no stored column may have it."""

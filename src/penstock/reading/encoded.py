@@ -12,7 +12,7 @@ from penstock.model.format import Format, Style
 from penstock.model.slice import Slice
 from penstock.reading.budget import within_bytes, within_rows
 from penstock.reading.engine import Allowance
-from penstock.reading.even import even
+from penstock.reading.even_batches import even
 from penstock.reading.scan import Batch, Pace, Reader, scan
 from penstock.reading.sql import TextTypes
 from penstock.reading.tally import Tally

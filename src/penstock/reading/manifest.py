@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from penstock.errors import DatasetDamagedError
 from penstock.model.manifest import Manifest
-from penstock.reading.described import StoredFile
+from penstock.reading.stored_file import StoredFile
 
 CURRENT = "current"
 MANIFEST = "manifest.json"

@@ -13,8 +13,8 @@ from penstock.errors import DatasetChangedError, SpillExceededError
 from penstock.model.dataset import Dataset
 from penstock.model.slice import AfterKeys, Slice
 from penstock.reading import sql
-from penstock.reading.ahead import ahead
 from penstock.reading.engine import Allowance, Engine, Rows
+from penstock.reading.read_ahead import ahead
 from penstock.reading.slots import ScanSlots
 from penstock.reading.workers import Workers
 

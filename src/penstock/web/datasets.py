@@ -11,7 +11,7 @@ from penstock.query import column_operators, pairs_of, refuse_all_but_signature
 from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import weigh
-from penstock.reading.exported import EXPORTS
+from penstock.reading.result_names import EXPORTS
 from penstock.reading.stats import column_stats
 from penstock.web.answers import Answer, cache_control, public_headers
 from penstock.web.downloads.dataset_request import (

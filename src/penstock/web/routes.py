@@ -15,7 +15,7 @@ from penstock.errors import (
     TooLargeError,
     UnknownPathError,
 )
-from penstock.reading.exported import EXPORTS
+from penstock.reading.result_names import EXPORTS
 from penstock.web import datasets, openapi, pages
 from penstock.web.answers import Answer
 from penstock.web.downloads import download as downloads

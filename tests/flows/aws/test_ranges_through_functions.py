@@ -34,7 +34,7 @@ from penstock.model.job_id import logged_id, new_job_id
 from penstock.model.message import body_of, message_of
 from penstock.model.progress import Progress
 from penstock.ports import JobPorts
-from penstock.reading.exported import shown_name
+from penstock.reading.result_names import shown_name
 from penstock.settings import JobSettings, from_environment
 
 AT_ONCE = 2

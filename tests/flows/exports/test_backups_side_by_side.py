@@ -19,7 +19,7 @@ from tests.range_processes import readers_of
 from penstock.jobs.cancel import cancel
 from penstock.local.demo.database_schema import TABLES
 from penstock.model.job import Job
-from penstock.reading.exported import shown_name
+from penstock.reading.result_names import shown_name
 
 IN_FILES = replace(SMALL_RANGES, part_rows=1_000)
 """A table of more rows than these is in several files."""

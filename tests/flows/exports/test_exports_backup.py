@@ -20,7 +20,7 @@ from penstock.errors import BusyError
 from penstock.local.demo.database_schema import TABLES
 from penstock.model.job import Job
 from penstock.model.job_id import new_job_id
-from penstock.reading.exported import shown_name
+from penstock.reading.result_names import shown_name
 
 ODD = """
 CREATE TABLE "Odd % name" (id integer, "say ""hi"" %" text, PRIMARY KEY (id));

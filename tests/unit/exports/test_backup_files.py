@@ -15,7 +15,7 @@ from penstock.exports.job_folder import JobFolder
 from penstock.exports.table_files import TableFile, table_file_of
 from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.manifest import BesideFile
-from penstock.reading.exported import is_result_file, shown_name
+from penstock.reading.result_names import is_result_file, shown_name
 
 TABLE = Table(
     schema="public",

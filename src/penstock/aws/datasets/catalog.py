@@ -23,10 +23,10 @@ from penstock.errors import (
 from penstock.model.clock import utc_now
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
 from penstock.model.tenant import is_tenant_id
-from penstock.reading.described import StoredFile
 from penstock.reading.engine import Engine
 from penstock.reading.naming import same_name, unusable_name
 from penstock.reading.private import NOTHING
+from penstock.reading.stored_file import StoredFile
 
 _THREADS = 8
 _PLACES_KEPT = 4096

@@ -1,4 +1,4 @@
-"""Results of exports in a bucket (reading/exported.py says what stands where)."""
+"""Results of exports in a bucket (reading/result_names.py says what stands where)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,6 @@ from penstock.model.dataset import DataFile, Dataset
 from penstock.model.manifest import Manifest
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.engine import Engine
-from penstock.reading.exported import EXPORTS, is_result_file, result_name
 from penstock.reading.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -25,6 +24,7 @@ from penstock.reading.manifest import (
     refuse_other_parts,
     unreadable_manifest,
 )
+from penstock.reading.result_names import EXPORTS, is_result_file, result_name
 
 _RESULTS_KEPT = 1024
 

@@ -7,9 +7,9 @@ from penstock.aws.services.bucket import Bucket, ObjectHead
 from penstock.aws.services.object_file import open_object
 from penstock.model.dataset import DataFile
 from penstock.reading.describe import describe_file
-from penstock.reading.described import KnownFooters, StoredFile
 from penstock.reading.engine import Engine
 from penstock.reading.naming import unusable_location
+from penstock.reading.stored_file import KnownFooters, StoredFile
 
 _FIT_FOR_URL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -9,7 +9,6 @@ from penstock.aws.services.bucket import Bucket, ObjectHead
 from penstock.aws.services.ttl_cache import TtlCache
 from penstock.errors import UnknownDatasetError, VersionGoneError
 from penstock.model.manifest import Manifest
-from penstock.reading.described import StoredFile
 from penstock.reading.manifest import (
     CURRENT,
     MANIFEST,
@@ -24,6 +23,7 @@ from penstock.reading.manifest import (
     unreadable_current,
     unreadable_manifest,
 )
+from penstock.reading.stored_file import StoredFile
 
 _VERSIONS_KEPT = 1024
 

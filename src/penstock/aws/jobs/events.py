@@ -12,7 +12,7 @@ from penstock.aws.jobs.items import (
     job_place,
     shards,
 )
-from penstock.aws.jobs.readable import readable_event
+from penstock.aws.jobs.readable_items import readable_event
 from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
 from penstock.model.event import JobEvent
 from penstock.model.job_id import is_job_id

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from penstock.aws.jobs.queue import SqsDispatch
-from penstock.jobs.routed import ROUTED, buried_facts, dispatched_facts
+from penstock.jobs.routing_facts import ROUTED, buried_facts, dispatched_facts
 from penstock.model.message import JobMessage
 
 _log = logging.getLogger("penstock.jobs")

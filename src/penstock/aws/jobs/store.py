@@ -22,7 +22,7 @@ from penstock.aws.jobs.items import (
     text_of,
     word_of,
 )
-from penstock.aws.jobs.readable import readable_job
+from penstock.aws.jobs.readable_items import readable_job
 from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
 from penstock.errors import (
     ContendedError,

@@ -14,7 +14,7 @@ from penstock.aws.jobs.items import (
     shards,
     text_of,
 )
-from penstock.aws.jobs.readable import readable_job
+from penstock.aws.jobs.readable_items import readable_job
 from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
 from penstock.model.job import Job
 from penstock.model.job_id import is_job_id

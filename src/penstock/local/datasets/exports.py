@@ -1,4 +1,4 @@
-"""Results of exports in a folder (reading/exported.py says what stands where)."""
+"""Results of exports in a folder (reading/result_names.py says what stands where)."""
 
 import os
 import stat
@@ -10,10 +10,10 @@ from penstock.local.datasets.versions import read_manifest
 from penstock.model.dataset import DataFile, Dataset
 from penstock.model.manifest import Manifest
 from penstock.model.tenant import is_tenant_id
-from penstock.reading.described import StoredFile
 from penstock.reading.engine import Engine
-from penstock.reading.exported import EXPORTS, is_result_file, result_name
 from penstock.reading.manifest import part_missing, refuse_other_parts
+from penstock.reading.result_names import EXPORTS, is_result_file, result_name
+from penstock.reading.stored_file import StoredFile
 
 
 class FileExports:

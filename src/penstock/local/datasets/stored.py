@@ -9,9 +9,9 @@ from pathlib import Path
 from penstock.errors import DatasetDamagedError, UnknownDatasetError
 from penstock.model.dataset import DataFile
 from penstock.reading.describe import describe_file
-from penstock.reading.described import KnownFooters, StoredFile
 from penstock.reading.engine import Engine
 from penstock.reading.naming import unusable_location
+from penstock.reading.stored_file import KnownFooters, StoredFile
 
 _ATTEMPTS = 3
 _LATEST_SECOND = 253_402_300_799

@@ -15,9 +15,9 @@ from penstock.local.datasets.sources import Source
 from penstock.local.datasets.stored import Descriptions, modified, real_path, settled
 from penstock.local.datasets.versions import current_version, read_manifest
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
-from penstock.reading.described import StoredFile
 from penstock.reading.manifest import not_whole, part_missing, refuse_other_parts
 from penstock.reading.naming import same_name, unusable_name
+from penstock.reading.stored_file import StoredFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

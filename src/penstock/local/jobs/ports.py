@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.jobs.routed import ROUTED, buried_facts, dispatched_facts
+from penstock.jobs.routing_facts import ROUTED, buried_facts, dispatched_facts
 from penstock.local.home_layout import databases_path, jobs_path, store_path
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.databases import FileDatabases

@@ -9,7 +9,7 @@ from penstock.model.dataset import Dataset
 from penstock.model.format import Format
 from penstock.model.query import Query
 from penstock.query import CursorCodec, claim_of, pairs_of, parse, version_of
-from penstock.query.near import near
+from penstock.query.did_you_mean import near
 from penstock.web.front.identity import Asker, check_signature, owns, require_visible
 from penstock.web.resources import Resources
 

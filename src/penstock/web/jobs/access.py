@@ -10,7 +10,7 @@ from penstock.model.dataset import Dataset
 from penstock.model.job import ANONYMOUS, Job
 from penstock.model.job_id import is_job_id
 from penstock.model.key import Role
-from penstock.reading.exported import EXPORTS
+from penstock.reading.result_names import EXPORTS
 from penstock.web.downloads.dataset_request import DatasetRequest, open_dataset
 from penstock.web.front.identity import Asker, owns
 from penstock.web.jobs.api import JobsApi

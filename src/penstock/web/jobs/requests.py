@@ -23,7 +23,7 @@ from penstock.model.job import JobKind
 from penstock.model.job_id import is_job_id
 from penstock.model.job_state import STATES, JobState
 from penstock.query import pairs_of
-from penstock.query.near import near
+from penstock.query.did_you_mean import near
 from penstock.web.jobs.listening import MOST_REPLAYED, MOST_SEQ
 
 MOST_BODY_BYTES = 65_536

@@ -10,7 +10,7 @@ from penstock.model.job import Artifact, Job
 from penstock.model.signature import sign_url
 from penstock.query import pairs_of, refuse_all_but_signature
 from penstock.reading.engine import Allowance
-from penstock.reading.exported import is_result_file, shown_name
+from penstock.reading.result_names import is_result_file, shown_name
 from penstock.reading.scan import Pace
 from penstock.web.answers import Answer, StreamedBody
 from penstock.web.downloads.dataset_request import DatasetRequest, is_signed

@@ -8,10 +8,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penstock.reading.exported import EXPORTS
+from penstock.reading.result_names import EXPORTS
 from penstock.web.answers import Answer
 from penstock.web.front.middleware import asker_of
-from penstock.web.jobs import calls
+from penstock.web.jobs import endpoints
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.page import jobs_page
 from penstock.web.jobs.requests import (
@@ -46,7 +46,7 @@ def _add_exports(app: Starlette, resources: Resources, api: JobsApi) -> None:
         content = await read_body(request)
         key = idempotency_key(request)
         return await working(
-            lambda: calls.begin_export(
+            lambda: endpoints.begin_export(
                 resources,
                 api,
                 turns,
@@ -57,7 +57,7 @@ def _add_exports(app: Starlette, resources: Resources, api: JobsApi) -> None:
         )
 
     async def types(request: Request) -> Response:
-        return await working(lambda: calls.export_types(asker_of(request)))
+        return await working(lambda: endpoints.export_types(asker_of(request)))
 
     async def ticket(request: Request) -> Response:
         return await working(lambda: new_ticket(api, asker_of(request)))
@@ -72,21 +72,23 @@ def _add_jobs(app: Starlette, resources: Resources, api: JobsApi) -> None:
 
     async def listed(request: Request) -> Response:
         wanted = listed_jobs(request.scope["query_string"])
-        return await working(lambda: calls.list_jobs(api, asker_of(request), wanted))
+        return await working(lambda: endpoints.list_jobs(api, asker_of(request), wanted))
 
     async def one(request: Request) -> Response:
         held = request.headers.get("if-none-match")
         return await working(
-            lambda: calls.one_job(api, asker_of(request), _id(request), if_none_match=held)
+            lambda: endpoints.one_job(api, asker_of(request), _id(request), if_none_match=held)
         )
 
     async def discard(request: Request) -> Response:
-        return await working(lambda: calls.discard(resources, api, asker_of(request), _id(request)))
+        return await working(
+            lambda: endpoints.discard(resources, api, asker_of(request), _id(request))
+        )
 
     async def events(request: Request) -> Response:
         seq = after_seq(request.scope["query_string"])
         return await working(
-            lambda: calls.events(api, asker_of(request), _id(request), after_seq=seq)
+            lambda: endpoints.events(api, asker_of(request), _id(request), after_seq=seq)
         )
 
     async def results(request: Request) -> Response:
@@ -96,7 +98,9 @@ def _add_jobs(app: Starlette, resources: Resources, api: JobsApi) -> None:
         )
 
     async def cancel(request: Request) -> Response:
-        return await working(lambda: calls.cancel(resources, api, asker_of(request), _id(request)))
+        return await working(
+            lambda: endpoints.cancel(resources, api, asker_of(request), _id(request))
+        )
 
     _add(app, "/v1/jobs", {"GET": listed})
     _add(app, "/v1/jobs/{id}", {"GET": one, "DELETE": discard})

@@ -139,7 +139,7 @@ def document(
 def _jobs(asker: Asker) -> Additions:
     # Downloads don't wait for what only this description needs.
     from penstock.web.jobs.access import fitting_types  # noqa: PLC0415 - see above
-    from penstock.web.jobs.described import job_additions  # noqa: PLC0415 - see above
+    from penstock.web.jobs.openapi import job_additions  # noqa: PLC0415 - see above
 
     return job_additions(fitting_types(asker))
 

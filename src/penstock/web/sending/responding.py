@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from penstock.reading.engine import Allowance
-from penstock.reading.exported import EXPORTS
+from penstock.reading.result_names import EXPORTS
 from penstock.web.answers import Answer, StreamedBody
 from penstock.web.downloads.dataset_request import DatasetRequest
 from penstock.web.front.access_log import record_of

@@ -6,7 +6,7 @@ from openapi_spec_validator import validate
 from penstock import formats
 from penstock.exports import all_types
 from penstock.web.downloads.export_offer import SLICE_TYPE
-from penstock.web.jobs.described import job_additions
+from penstock.web.jobs.openapi import job_additions
 from penstock.web.openapi.document import document
 from penstock.web.problems import STATUSES
 

@@ -1,4 +1,4 @@
-"""What is told of a decision on a message: which queue a job went to, or why to none."""
+"""Routing facts: what the log says of a message: which queue a job went to, or why to none."""
 
 from math import ceil
 

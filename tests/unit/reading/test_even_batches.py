@@ -2,7 +2,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.reading.even import even
+from penstock.reading.even_batches import even
 
 SCHEMA = pa.schema({"n": pa.int64(), "s": pa.string()})
 

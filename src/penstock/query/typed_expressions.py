@@ -17,7 +17,7 @@ from penstock.model.slice import (
     FunctionName,
 )
 from penstock.query.coerce import NUMERIC, equal_to
-from penstock.query.near import near
+from penstock.query.did_you_mean import near
 from penstock.query.numbers import WIDEST_DECIMAL, precision_of, scale_of
 from penstock.query.operators import column_operators
 

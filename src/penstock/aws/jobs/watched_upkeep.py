@@ -1,4 +1,4 @@
-"""Watching: what one process itself saw of unfinished jobs, beside what any sweeper stored."""
+"""Watched upkeep: what this process saw of unfinished jobs, beside what any sweeper stored."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Items, some of which can't be read: one was damaged, or a newer version wrote it."""
+"""Readable items: rows that damage or a newer version made unreadable are told from all others."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Exported: what the result of an export is called, and what is laid beside its parts.
+"""Result names: what the result of an export is called, and what is laid beside its parts.
 
 Below `{tenant}/exports/{job_id}/` stand the parts, `file-*.{extension}` for each further format
 that was asked for, and the manifest, which is written last (reading/manifest.py).

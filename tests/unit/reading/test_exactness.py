@@ -18,7 +18,7 @@ from penstock.errors import UnreadableColumnError
 from penstock.model.slice import everything
 from penstock.reading import sql
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.exact import refuse_inexact
+from penstock.reading.exactness import refuse_inexact
 from penstock.reading.scan import Reader, scan
 
 UTC_NS = pa.timestamp("ns", "UTC")

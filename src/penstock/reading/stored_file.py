@@ -1,4 +1,4 @@
-"""Described files: a stored file's columns and row groups, and those that are remembered."""
+"""Stored files: the columns and row groups of each, of which the last used are remembered."""
 
 import threading
 from collections import OrderedDict

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import DatasetDamagedError
-from penstock.reading.ahead import ahead
+from penstock.reading.read_ahead import ahead
 
 _others: set[threading.Thread] = set()
 """Threads of tests before this one, which may still end."""

@@ -1,4 +1,4 @@
-"""Calls: what each path of the API of jobs does, as an answer."""
+"""Endpoints: what each path of the API of jobs does, as an answer."""
 
 from penstock import formats
 from penstock.errors import (
