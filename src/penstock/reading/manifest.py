@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from penstock.errors import DatasetDamagedError
+from penstock.model.dataset import Dataset
 from penstock.model.manifest import Manifest
 from penstock.reading.stored_file import StoredFile
 
@@ -64,6 +65,22 @@ def refuse_other_parts(manifest: Manifest, stored: Sequence[StoredFile], *, data
             raise DatasetDamagedError(dataset, reason="a part of it differs from its manifest")
         if one.columns != stored[0].columns:
             raise DatasetDamagedError(dataset, reason="its parts have different columns")
+
+
+def result_of(
+    manifest: Manifest, stored: Sequence[StoredFile], *, tenant: str, name: str
+) -> Dataset:
+    """Give the dataset that the manifest and the parts of a job's result are; it is private."""
+    return Dataset(
+        tenant=tenant,
+        name=name,
+        version=manifest.version,
+        modified=manifest.published,
+        private=True,
+        columns=stored[0].columns,
+        files=tuple(one.file for one in stored),
+        owner=manifest.owner,
+    )
 
 
 def unreadable_current(dataset: str) -> DatasetDamagedError:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from penstock.aws.datasets.stored import Descriptions, version_of
-from penstock.aws.services.bucket import Bucket, ObjectHead
+from penstock.aws.datasets.versions import stored_parts
+from penstock.aws.services.bucket import Bucket
 from penstock.aws.services.ttl_cache import TtlCache
 from penstock.errors import (
     DatasetChangedError,
@@ -20,8 +21,7 @@ from penstock.reading.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
     parse_manifest,
-    part_missing,
-    refuse_other_parts,
+    result_of,
     unreadable_manifest,
 )
 from penstock.reading.result_names import EXPORTS, is_result_file, result_name
@@ -93,26 +93,8 @@ class S3Exports:
             raise
 
     def _dataset(self, tenant: str, folder: str, manifest: Manifest, name: str) -> Dataset:
-        listed: dict[str, ObjectHead] = {
-            each.object.key: each for page in self._bucket.pages(folder) for each in page.objects
-        }
-        parts = []
-        for part in manifest.parts:
-            stored = listed.get(f"{folder}{part.name}")
-            if stored is None:
-                raise part_missing(name)
-            parts.append(self._descriptions.describe(stored, dataset=name))
-        refuse_other_parts(manifest, parts, dataset=name)
-        return Dataset(
-            tenant=tenant,
-            name=name,
-            version=manifest.version,
-            modified=manifest.published,
-            private=True,
-            columns=parts[0].columns,
-            files=tuple(part.file for part in parts),
-            owner=manifest.owner,
-        )
+        parts = stored_parts(self._bucket, self._descriptions, folder, manifest, dataset=name)
+        return result_of(manifest, parts, tenant=tenant, name=name)
 
 
 def _folder(tenant: str, job_id: str, name: str) -> str:

@@ -89,14 +89,26 @@ class Versions:
         if content is None:
             return None
         manifest = parse_manifest(content, version=version, dataset=dataset)
-        listed: dict[str, ObjectHead] = {
-            each.object.key: each for page in self._bucket.pages(key) for each in page.objects
-        }
-        parts: list[StoredFile] = []
-        for part in manifest.parts:
-            stored = listed.get(f"{key}{part.name}")
-            if stored is None:
-                raise part_missing(dataset)
-            parts.append(self._descriptions.describe(stored, dataset=dataset))
-        refuse_other_parts(manifest, parts, dataset=dataset)
-        return Version(manifest=manifest, parts=tuple(parts))
+        parts = stored_parts(self._bucket, self._descriptions, key, manifest, dataset=dataset)
+        return Version(manifest=manifest, parts=parts)
+
+
+def stored_parts(
+    bucket: Bucket, descriptions: Descriptions, folder: str, manifest: Manifest, *, dataset: str
+) -> tuple[StoredFile, ...]:
+    """Describe the parts that a manifest names, below its folder (a key's beginning, with `/`).
+
+    Raises DatasetDamagedError if they aren't those of the manifest, DatasetChangedError and
+    BusyError.
+    """
+    listed: dict[str, ObjectHead] = {
+        each.object.key: each for page in bucket.pages(folder) for each in page.objects
+    }
+    parts: list[StoredFile] = []
+    for part in manifest.parts:
+        stored = listed.get(f"{folder}{part.name}")
+        if stored is None:
+            raise part_missing(dataset)
+        parts.append(descriptions.describe(stored, dataset=dataset))
+    refuse_other_parts(manifest, parts, dataset=dataset)
+    return tuple(parts)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from penstock.errors import DatasetDamagedError, UnknownDatasetError
 from penstock.local.datasets.stored import Descriptions, identity_of, settled
-from penstock.local.datasets.versions import read_manifest
+from penstock.local.datasets.versions import read_manifest, stored_parts
 from penstock.model.dataset import DataFile, Dataset
 from penstock.model.manifest import Manifest
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.engine import Engine
-from penstock.reading.manifest import part_missing, refuse_other_parts
+from penstock.reading.manifest import part_missing, result_of
 from penstock.reading.result_names import EXPORTS, is_result_file, result_name
-from penstock.reading.stored_file import StoredFile
 
 
 class FileExports:
@@ -42,17 +41,10 @@ class FileExports:
         return self._dataset(tenant, place, manifest, name)
 
     def _dataset(self, tenant: str, place: Path, manifest: Manifest, name: str) -> Dataset:
-        stored = self._parts(place, manifest, name)
-        return Dataset(
-            tenant=tenant,
-            name=name,
-            version=manifest.version,
-            modified=manifest.published,
-            private=True,
-            columns=stored[0].columns,
-            files=tuple(one.file for one in stored),
-            owner=manifest.owner,
+        stored = stored_parts(
+            self._descriptions, place, manifest, within=self._root / tenant, dataset=name
         )
+        return result_of(manifest, stored, tenant=tenant, name=name)
 
     def file(self, tenant: str, job_id: str, name: str) -> DataFile:
         dataset = result_name(job_id)
@@ -80,13 +72,3 @@ class FileExports:
         if found is None:
             raise UnknownDatasetError(name)
         return found
-
-    def _parts(self, place: Path, manifest: Manifest, name: str) -> list[StoredFile]:
-        stored: list[StoredFile] = []
-        for part in manifest.parts:
-            try:
-                stored.append(self._descriptions.describe(place / part.name, dataset=name))
-            except UnknownDatasetError as error:
-                raise part_missing(name) from error
-        refuse_other_parts(manifest, stored, dataset=name)
-        return stored

@@ -13,9 +13,9 @@ from penstock.errors import (
 )
 from penstock.local.datasets.sources import Source
 from penstock.local.datasets.stored import Descriptions, modified, real_path, settled
-from penstock.local.datasets.versions import current_version, read_manifest
+from penstock.local.datasets.versions import current_version, read_manifest, stored_parts
 from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
-from penstock.reading.manifest import not_whole, part_missing, refuse_other_parts
+from penstock.reading.manifest import not_whole
 from penstock.reading.naming import same_name, unusable_name
 from penstock.reading.stored_file import StoredFile
 
@@ -84,16 +84,7 @@ class TenantDatasets:
                 raise VersionGoneError(wanted, current=current)
             raise not_whole(name)
         place, manifest = found
-        stored: list[StoredFile] = []
-        for part in manifest.parts:
-            location = settled(place / part.name, within=within)
-            if location is None:
-                raise DatasetDamagedError(name, reason="a part of it leads outside its folder")
-            try:
-                stored.append(self.descriptions.describe(location, dataset=name))
-            except UnknownDatasetError as error:
-                raise part_missing(name) from error
-        refuse_other_parts(manifest, stored, dataset=name)
+        stored = stored_parts(self.descriptions, place, manifest, within=within, dataset=name)
         return self._dataset(
             name, version=manifest.version, modified=manifest.published, stored=stored
         )

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from penstock.errors import DatasetDamagedError
-from penstock.local.datasets.stored import read_small, settled
+from penstock.errors import DatasetDamagedError, UnknownDatasetError
+from penstock.local.datasets.stored import Descriptions, read_small, settled
 from penstock.model.manifest import Manifest
 from penstock.reading.manifest import (
     CURRENT,
@@ -13,9 +13,12 @@ from penstock.reading.manifest import (
     is_version,
     parse_current,
     parse_manifest,
+    part_missing,
+    refuse_other_parts,
     unreadable_current,
     unreadable_manifest,
 )
+from penstock.reading.stored_file import StoredFile
 
 
 def current_version(folder: Path, *, within: Path, dataset: str) -> str:
@@ -49,3 +52,24 @@ def read_manifest(
     except OSError as error:
         raise unreadable_manifest(dataset) from error
     return place, parse_manifest(content, version=version, dataset=dataset)
+
+
+def stored_parts(
+    descriptions: Descriptions, place: Path, manifest: Manifest, *, within: Path, dataset: str
+) -> list[StoredFile]:
+    """Describe the parts that a manifest names, in its own folder (a real path).
+
+    Raises DatasetDamagedError if they aren't those of the manifest, or one of them leads out of
+    `within`.
+    """
+    stored: list[StoredFile] = []
+    for part in manifest.parts:
+        location = settled(place / part.name, within=within)
+        if location is None:
+            raise DatasetDamagedError(dataset, reason="a part of it leads outside its folder")
+        try:
+            stored.append(descriptions.describe(location, dataset=dataset))
+        except UnknownDatasetError as error:
+            raise part_missing(dataset) from error
+    refuse_other_parts(manifest, stored, dataset=dataset)
+    return stored
