@@ -1,4 +1,4 @@
-"""What every adapter of Exported promises."""
+"""What every adapter of ExportResults promises."""
 
 import io
 from collections.abc import Iterator
