@@ -93,13 +93,13 @@ def _front() -> _Front:
     log_as_json(service=settings.service)
     dynamodb = clients.of("dynamodb")
     listening = DynamoTable(dynamodb, settings.sockets_table)
-    records = DynamoTable(dynamodb, settings.jobs_table)
+    table = DynamoTable(dynamodb, settings.jobs_table)
     open_sockets = DynamoSockets(listening, now=utc_now)
     return _Front(
         tickets=DynamoTickets(listening, now=utc_now),
         sockets=open_sockets,
-        store=DynamoJobStore(records),
-        events=DynamoJobEvents(records),
+        store=DynamoJobStore(table),
+        events=DynamoJobEvents(table),
         posts=SocketEvents(
             client=clients.of(
                 "apigatewaymanagementapi",

@@ -41,7 +41,7 @@ class HintListener:
         """Start to listen."""
         # A machine that has no thread left hears no hints: all goes on without them.
         with suppress(RuntimeError):
-            threading.Thread(target=self._run, name="hearing", daemon=True).start()
+            threading.Thread(target=self._run, name="hints-in", daemon=True).start()
 
     def end(self) -> None:
         """Listen no more; ending twice changes nothing."""

@@ -75,7 +75,7 @@ class HintSender:
             thread.join(_END_SECONDS)
 
     def _begin(self) -> None:
-        thread = threading.Thread(target=self._run, name="telling", daemon=True)
+        thread = threading.Thread(target=self._run, name="hints-out", daemon=True)
         # A machine that has no thread left has no hints: all goes on without them.
         with suppress(RuntimeError):
             thread.start()

@@ -103,7 +103,7 @@ def test_connections_and_threads_go_with_those_who_hear(server: RedisServer) -> 
                 pass
     ends = time.monotonic() + PATIENCE_SECONDS
     for thread in threading.enumerate():
-        if thread.name in ("hearing", "telling"):
+        if thread.name in ("hints-in", "hints-out"):
             thread.join(max(0.0, ends - time.monotonic()))
             assert not thread.is_alive()
 

@@ -52,14 +52,14 @@ def stack_jobs(ssm: Any, *, environment: str) -> JobPorts:
             )
         return value
 
-    records = DynamoTable(client_of("dynamodb"), named(JOBS_TABLE_PARAMETER))
+    table = DynamoTable(client_of("dynamodb"), named(JOBS_TABLE_PARAMETER))
     sqs = client_of("sqs")
     dead_letters = named(DEAD_LETTERS_PARAMETER)
     return JobPorts(
-        store=DynamoJobStore(records),
-        used_keys=DynamoUsedKeys(records),
-        events=DynamoJobEvents(records),
-        upkeep=DynamoJobUpkeep(records),
+        store=DynamoJobStore(table),
+        used_keys=DynamoUsedKeys(table),
+        events=DynamoJobEvents(table),
+        upkeep=DynamoJobUpkeep(table),
         dispatch=SqsDispatch(
             client=sqs,
             queues={size: named(name) for size, name in QUEUE_PARAMETERS.items()},

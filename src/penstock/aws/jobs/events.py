@@ -27,13 +27,13 @@ class DynamoJobEvents:
     passed over, and told of by the log.
     """
 
-    def __init__(self, records: DynamoTable) -> None:
-        self._records = records
+    def __init__(self, table: DynamoTable) -> None:
+        self._table = table
 
     def after(self, tenant: str, job_id: str, seq: int) -> list[JobEvent]:
         if not is_job_id(job_id):
             return []
-        pages = self._records.query(
+        pages = self._table.query(
             "#place = :place AND #part BETWEEN :first AND :last",
             {
                 "place": {"S": job_place(tenant, job_id)},
@@ -52,14 +52,14 @@ class DynamoJobEvents:
             key=lambda item: item["told"]["S"],
         )
         while len(waiting) < limit and (keys := [key_of(item) for item in islice(listed, limit)]):
-            items = self._records.get_all(keys)
+            items = self._table.get_all(keys)
             # By now one may be published.
             read = (readable_event(items[key]) for key in keys if "outbox" in items.get(key, ()))
             waiting += [event for event in read if event is not None]
         return _in_order(waiting[:limit])
 
     def _listed(self, shard: str, *, at_once: int) -> Iterator[Item]:
-        for page in self._records.query(
+        for page in self._table.query(
             "#outbox = :outbox",
             {"outbox": {"S": shard}},
             names=["outbox"],
@@ -71,7 +71,7 @@ class DynamoJobEvents:
     def published(self, event: JobEvent) -> None:
         place, part = event_key(event)
         try:
-            self._records.write(
+            self._table.write(
                 ItemWrite(
                     operation="Update",
                     place=place,

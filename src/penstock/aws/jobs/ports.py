@@ -22,12 +22,12 @@ _UPLOAD_SECONDS = 60
 
 def job_ports(settings: JobSettings, clients: Clients) -> JobPorts:
     """Give the jobs of a stack; nothing is looked up before the first request."""
-    records = DynamoTable(clients.of("dynamodb"), settings.jobs_table)
+    table = DynamoTable(clients.of("dynamodb"), settings.jobs_table)
     return JobPorts(
-        store=DynamoJobStore(records),
-        used_keys=DynamoUsedKeys(records),
-        events=DynamoJobEvents(records),
-        upkeep=DynamoJobUpkeep(records),
+        store=DynamoJobStore(table),
+        used_keys=DynamoUsedKeys(table),
+        events=DynamoJobEvents(table),
+        upkeep=DynamoJobUpkeep(table),
         dispatch=LoggedDispatch(sqs_dispatch(settings, clients)),
         letters=SqsDeadLetters(client=clients.of("sqs"), url=settings.dead_letters_url),
         publish=BusEvents(client=clients.of("events"), bus=settings.event_bus),

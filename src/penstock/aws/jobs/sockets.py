@@ -52,13 +52,13 @@ class DynamoTickets:
     little from the clock of who gave it.
     """
 
-    def __init__(self, records: DynamoTable, *, now: Callable[[], datetime]) -> None:
-        self._records = records
+    def __init__(self, table: DynamoTable, *, now: Callable[[], datetime]) -> None:
+        self._table = table
         self._now = now
 
     def put(self, ticket_sha256: str, listener: Listener, *, seconds: int) -> None:
         until = ceil(self._now().timestamp()) + seconds
-        self._records.write(
+        self._table.write(
             ItemWrite(
                 operation="Put",
                 place=_ticket_place(ticket_sha256),
@@ -69,7 +69,7 @@ class DynamoTickets:
 
     def take(self, ticket_sha256: str) -> Listener | None:
         try:
-            taken = self._records.write(
+            taken = self._table.write(
                 ItemWrite(
                     operation="Delete",
                     place=_ticket_place(ticket_sha256),
@@ -105,9 +105,9 @@ class DynamoSockets:
     """
 
     def __init__(
-        self, records: DynamoTable, *, now: Callable[[], datetime], sockets_a_user: int = 10
+        self, table: DynamoTable, *, now: Callable[[], datetime], sockets_a_user: int = 10
     ) -> None:
-        self._records = records
+        self._table = table
         self._now = now
         self._most = sockets_a_user
 
@@ -124,7 +124,7 @@ class DynamoSockets:
             )
         until = ceil((self._now() + LONGEST_OPEN).timestamp())
         item = {**_attributes_of(listener), EXPIRES_ATTRIBUTE: {"N": str(until)}}
-        self._records.write_all(
+        self._table.write_all(
             ItemWrite(operation="Put", place=_socket_place(socket_id), part=_OPEN, item=item),
             ItemWrite(operation="Put", place=place, part=socket_id, item=item),
         )
@@ -137,7 +137,7 @@ class DynamoSockets:
 
     def listener(self, socket_id: str) -> Listener | None:
         """Give whose socket this is; None if it isn't open. Raises BusyError."""
-        found = self._records.get(_socket_place(socket_id), _OPEN)
+        found = self._table.get(_socket_place(socket_id), _OPEN)
         return None if found is None else _listener_of(found)
 
     def forget(self, socket: Socket) -> None:
@@ -156,7 +156,7 @@ class DynamoSockets:
 
     def _at(self, place: str) -> Sequence[Item]:
         return next(
-            self._records.query(
+            self._table.query(
                 "#place = :place",
                 {"place": {"S": place}},
                 names=["place"],
@@ -176,8 +176,8 @@ class DynamoSockets:
 
     def _forget(self, socket_id: str, *, place: str) -> None:
         # Where it listens first: a process that dies in between leaves what tells of that.
-        self._records.delete_all([(place, socket_id)])
-        self._records.delete_all([(_socket_place(socket_id), _OPEN)])
+        self._table.delete_all([(place, socket_id)])
+        self._table.delete_all([(_socket_place(socket_id), _OPEN)])
 
 
 def _attributes_of(listener: Listener) -> dict[str, dict[str, Any]]:

@@ -58,8 +58,8 @@ class DynamoJobStore:
     A process that dies leaves the step before or the step after.
     """
 
-    def __init__(self, records: DynamoTable) -> None:
-        self._records = records
+    def __init__(self, table: DynamoTable) -> None:
+        self._table = table
 
     def add(self, job: Job, event: JobEvent) -> Job:
         writes = [
@@ -77,7 +77,7 @@ class DynamoJobStore:
             writes.append(_claim(job))
         for _ in range(_LOOKS):
             try:
-                self._records.write_all(*writes)
+                self._table.write_all(*writes)
             except RefusedError as error:
                 own, _, *keys = error.stored
                 if own:
@@ -88,7 +88,7 @@ class DynamoJobStore:
             except ContendedError as error:
                 if job.idempotency_key is None:
                     raise
-                before = self._before(job, self._records.get(_key_place(job), KEY))
+                before = self._before(job, self._table.get(_key_place(job), KEY))
                 if before is None:
                     raise IdempotencyPendingError from error
                 return before
@@ -97,7 +97,7 @@ class DynamoJobStore:
         raise IdempotencyPendingError
 
     def get(self, tenant: str, job_id: str) -> Job:
-        item = self._records.get(job_place(tenant, job_id), JOB) if is_job_id(job_id) else None
+        item = self._table.get(job_place(tenant, job_id), JOB) if is_job_id(job_id) else None
         if item is None:
             raise UnknownJobError
         return job_of(item)
@@ -117,7 +117,7 @@ class DynamoJobStore:
         sieve = [each for each in ("kind", "state") if getattr(wanted, each) is not None]
         values |= {each: {"S": getattr(wanted, each)} for each in sieve}
         found: list[Job] = []
-        for page in self._records.query(
+        for page in self._table.query(
             condition,
             values,
             names=[*names, *sieve],
@@ -128,7 +128,7 @@ class DynamoJobStore:
         ):
             for start in range(0, len(page), _LISTED_AT_ONCE):
                 keys = [key_of(item) for item in page[start : start + _LISTED_AT_ONCE]]
-                items = self._records.get_all(keys)
+                items = self._table.get_all(keys)
                 jobs = (readable_job(items[key]) for key in keys if key in items)
                 found += [job for job in jobs if job is not None and _is_wanted(job, wanted)]
                 if len(found) >= limit:
@@ -141,9 +141,9 @@ class DynamoJobStore:
         step = _replacement(job, was_version=was_version, fencing_token=fencing_token)
         try:
             if event is None:
-                self._records.write(step)
+                self._table.write(step)
             else:
-                self._records.write_all(step, _put(event))
+                self._table.write_all(step, _put(event))
         except RefusedError as error:
             (stored, *_) = error.stored
             if not stored:
@@ -160,7 +160,7 @@ class DynamoJobStore:
             rises = stored is None or stored.high_water <= progress.done
             report = _report(job_place(tenant, job_id), progress, fencing_token, now, rises=rises)
             try:
-                return job_of(self._records.write(report))
+                return job_of(self._table.write(report))
             except RefusedError as error:
                 (found, *_) = error.stored
                 if not found:

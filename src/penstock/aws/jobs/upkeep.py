@@ -34,8 +34,8 @@ class DynamoJobUpkeep:
     key stays, and is removed by the table once it counts no longer.
     """
 
-    def __init__(self, records: DynamoTable) -> None:
-        self._records = records
+    def __init__(self, table: DynamoTable) -> None:
+        self._table = table
 
     def unfinished(self) -> Iterator[tuple[Job, Observation | None]]:
         for shard in shards("unfinished"):
@@ -46,7 +46,7 @@ class DynamoJobUpkeep:
 
     def observe(self, job: Job, observation: Observation) -> None:
         try:
-            self._records.write(
+            self._table.write(
                 ItemWrite(
                     operation="Update",
                     place=job_place(job.tenant, job.id),
@@ -77,7 +77,7 @@ class DynamoJobUpkeep:
             return
         place = job_place(tenant, job_id)
         self._remove_events(place)
-        if self._records.write(ItemWrite(operation="Delete", place=place, part=JOB)):
+        if self._table.write(ItemWrite(operation="Delete", place=place, part=JOB)):
             self._remove_events(place)
 
     def _found(
@@ -90,15 +90,15 @@ class DynamoJobUpkeep:
             condition += f" AND #{order} {sign} :{order}"
             values[order] = {"S": text_of(moment)}
             names.append(order)
-        for page in self._records.query(condition, values, names=names, index=index, at_once=_PAGE):
+        for page in self._table.query(condition, values, names=names, index=index, at_once=_PAGE):
             keys = [key_of(item) for item in page]
-            items = self._records.get_all(keys)
+            items = self._table.get_all(keys)
             yield from (items[key] for key in keys if key in items)
 
     def _remove_events(self, place: str) -> None:
-        for page in self._records.query(
+        for page in self._table.query(
             "#place = :place AND begins_with(#part, :event)",
             {"place": {"S": place}, "event": {"S": EVENT}},
             names=["place", "part"],
         ):
-            self._records.delete_all([key_of(item) for item in page])
+            self._table.delete_all([key_of(item) for item in page])

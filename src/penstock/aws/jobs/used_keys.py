@@ -11,15 +11,15 @@ from penstock.ports import UsedKey
 class DynamoUsedKeys:
     """The items of keys, which outlive their jobs; see items.py."""
 
-    def __init__(self, records: DynamoTable) -> None:
-        self._records = records
+    def __init__(self, table: DynamoTable) -> None:
+        self._table = table
 
     def used(self, tenant: str, user: str, key: str, *, now: datetime) -> UsedKey | None:
-        item = self._records.get(key_place(tenant, user, key), KEY)
+        item = self._table.get(key_place(tenant, user, key), KEY)
         if item is None or item["created"]["S"] <= text_of(now - KEY_KEPT):
             return None
         job_id = item["job"]["S"]
-        job = self._records.get(job_place(tenant, job_id), JOB)
+        job = self._table.get(job_place(tenant, job_id), JOB)
         return UsedKey(
             job_id=job_id,
             request_hash=item["request_hash"]["S"] if "request_hash" in item else None,
