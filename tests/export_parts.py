@@ -16,7 +16,7 @@ from tests.reading_parts import reader_over
 from penstock.exports.check import Requester, check
 from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
-from penstock.exports.sources import ExportSources
+from penstock.exports.resources import ExportResources
 from penstock.exports.work import export
 from penstock.jobs.run import RunOutcome
 from penstock.jobs.submit import Submission, submit
@@ -37,7 +37,7 @@ class ExportHouse:
     """A home's jobs, its datasets, and what works on exports there."""
 
     jobs: JobHouse
-    sources: ExportSources
+    sources: ExportResources
     databases: dict[str, str]
 
     def put(self, name: str, *parts: pa.Table, version: str = "v1") -> None:
@@ -83,7 +83,7 @@ class ExportHouse:
         self,
         *,
         limits: ExportLimits | None = None,
-        sources: ExportSources | None = None,
+        sources: ExportResources | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> RunOutcome:
         """Work on the next message that is due and says something new; retries are due at once."""
@@ -148,7 +148,7 @@ def export_house(home: Path, *, object_store: ObjectStore | None = None) -> Iter
         yield ExportHouse(
             jobs=jobs,
             databases=strings,
-            sources=ExportSources(
+            sources=ExportResources(
                 catalog=catalog,
                 exported=exported,
                 drafts=exported,

@@ -147,7 +147,7 @@ def job_house(home: Path) -> Iterator[JobHouse]:
             upkeep=SqliteJobUpkeep(database),
             dispatch=queue,
             letters=letters,
-            publish=listener,
+            publisher=listener,
             outputs=FileOutputs(root),
             databases=FileDatabases(home / "databases.json"),
         ),

@@ -14,13 +14,13 @@ from pathlib import Path
 from tests.conftest import missing
 
 from penstock.ports import Audience, Hint, Signals
-from penstock.signals.pace import Pace
 from penstock.signals.redis_connection import FAULTS, RedisConnection
 from penstock.signals.redis_place import redis_place
 from penstock.signals.redis_signals import RedisSignals
+from penstock.signals.timings import Timings
 
 PATIENCE_SECONDS = 30
-QUICK = Pace(
+QUICK = Timings(
     answer_seconds=1,
     ping_seconds=0.1,
     first_wait_seconds=0.01,
@@ -121,7 +121,7 @@ def signals_by(
     scope: str = "test",
     report: Callable[[str], None] = lambda _: None,
     wait_seconds: float = 0,
-    pace: Pace = QUICK,
+    pace: Timings = QUICK,
 ) -> Iterator[RedisSignals]:
     """Open signals by way of a Redis for the body."""
     place = redis_place(url)

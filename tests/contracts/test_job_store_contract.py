@@ -53,7 +53,7 @@ def test_a_job_comes_back_with_all_its_facts(connect: OpenRecords) -> None:
     artifact = Artifact(
         part="part-000001-00000.parquet", rows=2**40, bytes=10**12, sha256="ab" * 32
     )
-    job = moved(here, job, job.checked({"after": [1, "x", None]}, (artifact,)))
+    job = moved(here, job, job.checkpointed({"after": [1, "x", None]}, (artifact,)))
     assert there.store.get("acme", job.id) == job
     job = here.store.report(
         "acme", job.id, progress_of(job, 7, counter=5, rejected=1), fencing_token=1, now=LATER

@@ -50,7 +50,7 @@ Step: TypeAlias = tuple[Callable[[Job, datetime], Job], EventName | None]
 STEPS: list[Step] = [
     (lambda job, _: job.queued(), None),
     (lambda job, now: job.claimed(owner="w", now=now), "job.started"),
-    (lambda job, _: job.checked({"after": [1, "x"]}, (ARTIFACT,)), None),
+    (lambda job, _: job.checkpointed({"after": [1, "x"]}, (ARTIFACT,)), None),
     (lambda job, _: job.finalizing(), None),
     (
         lambda job, now: job.succeeded((ARTIFACT,), now=now, expires_at=now + WEEK),

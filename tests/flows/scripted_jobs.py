@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 
-from penstock.client.transfer.patience import Patience
+from penstock.client.transfer.retry import RetryPolicy
 
 JOB_ID = "01HZY3V9S8T5R2Q4W6E8ABCDEF"
 TYPES = [
@@ -74,9 +74,9 @@ class Desk:
     is_deleted: bool = False
 
     @property
-    def patience(self) -> Patience:
+    def retry(self) -> RetryPolicy:
         """A client's patience that takes notes instead of naps."""
-        return Patience(sleep=self.naps.append, draw=lambda: 1.0)
+        return RetryPolicy(sleep=self.naps.append, draw=lambda: 1.0)
 
     def paths(self) -> list[str]:
         """Give what was asked for, in order."""

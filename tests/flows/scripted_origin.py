@@ -14,7 +14,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from penstock.client.transfer.patience import Patience
+from penstock.client.transfer.retry import RetryPolicy
 
 Framing = Literal["length", "chunked", "close"]
 Fields = dict[str, object]
@@ -70,9 +70,9 @@ class Origin:
     closing: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def patience(self) -> Patience:
+    def retry(self) -> RetryPolicy:
         """A client's patience that takes notes instead of naps."""
-        return Patience(sleep=self.naps.append, draw=lambda: 1.0)
+        return RetryPolicy(sleep=self.naps.append, draw=lambda: 1.0)
 
     def coded_as(self, coding: str) -> bytes:
         """The content in a content coding; the same bytes every time."""

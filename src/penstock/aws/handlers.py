@@ -1,4 +1,4 @@
-"""Handlers: what template.yaml names for each function that isn't the gateway's (gateway.py)."""
+"""Handlers: entry points of the download function and of the origin secret's rotation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

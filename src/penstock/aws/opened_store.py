@@ -1,4 +1,4 @@
-"""What answering and working share: a stack's store, opened, with one engine over it."""
+"""Opened store: a stack's adapters and engine, shared by the service and its workers."""
 
 import tempfile
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.aws.jobs.databases import SsmDatabases
 from penstock.aws.jobs.outputs import S3Outputs
-from penstock.aws.jobs.range_reading import Outcome, RangeOrder, RangeReading
+from penstock.aws.jobs.range_reading import RangeOrder, RangeOutcome, RangeReading
 from penstock.aws.jobs.store import DynamoJobStore
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
@@ -29,7 +29,7 @@ _UPLOAD_SECONDS = 60
 _log = logging.getLogger("penstock.jobs")
 
 
-def read(event: dict[str, Any], context: Any) -> dict[str, Outcome]:
+def read(event: dict[str, Any], context: Any) -> dict[str, RangeOutcome]:
     """Read one range of the table of a job's attempt, and store its answer in the job's folder.
 
     The event names `tenant`, `job_id`, the attempt's `token`, and the range by its `number`.
@@ -55,7 +55,7 @@ def read(event: dict[str, Any], context: Any) -> dict[str, Outcome]:
 
 
 def range_facts(
-    order: RangeOrder, outcome: Outcome, answer: Answer | None, *, seconds: float
+    order: RangeOrder, outcome: RangeOutcome, answer: Answer | None, *, seconds: float
 ) -> dict[str, object]:
     """Describe what came of a range: whose, and how much it was; nothing of what it holds."""
     facts: dict[str, object] = {

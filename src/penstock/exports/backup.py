@@ -16,11 +16,11 @@ from penstock.exports.backup_files import (
     split_tables,
     whole_tables,
 )
-from penstock.exports.catalogue import tables_of
 from penstock.exports.parts import Stream, write_whole
 from penstock.exports.postgres import Snapshot
 from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.side_by_side import read_side_by_side
+from penstock.exports.table_catalog import tables_of
 from penstock.exports.table_files import store_table_files
 from penstock.model.job import Artifact
 from penstock.ports import RangeReaders
@@ -86,7 +86,7 @@ def make_backup(writer: ResultWriter) -> Checkpoint:
     PostgresReader, `write_whole` and `read_side_by_side` raise.
     """
     with (
-        writer.sources.databases.lend(writer.job.tenant) as reader,
+        writer.resources.databases.lend(writer.job.tenant) as reader,
         reader.snapshot() as snapshot,
     ):
         stored = _stored(writer, snapshot)
@@ -94,7 +94,7 @@ def make_backup(writer: ResultWriter) -> Checkpoint:
 
 
 def _stored(writer: ResultWriter, snapshot: Snapshot) -> list[_Stored]:
-    readers, limits = writer.sources.range_readers, writer.sources.limits
+    readers, limits = writer.resources.range_readers, writer.resources.limits
     planned = whole_tables(tables_of(snapshot, cancelled=writer.attempt.is_over))
     if readers is None or readers.at_once == 1:
         return _one_by_one(writer, snapshot, planned)
@@ -142,7 +142,9 @@ def _one_by_one(
 def _beside(
     writer: ResultWriter, snapshot: Snapshot, planned: Sequence[PlannedFile], readers: RangeReaders
 ) -> list[_Stored]:
-    divided = shares(planned, at_once=readers.at_once, least_rows=writer.sources.limits.range_rows)
+    divided = shares(
+        planned, at_once=readers.at_once, least_rows=writer.resources.limits.range_rows
+    )
     described = [
         {
             "snapshot": snapshot.name,

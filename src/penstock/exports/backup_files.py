@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from penstock.errors import PermanentError
-from penstock.exports.catalogue import Table
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.ranges import MOST_RANGES, RANGES_A_READER, split
+from penstock.exports.table_catalog import Table
 from penstock.exports.table_files import TableFile, columns_as_text
 
 _LONGEST_NAME = 80

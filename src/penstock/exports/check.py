@@ -16,14 +16,13 @@ from penstock.exports.parameters import Parameters
 from penstock.exports.slice_query import SliceParameters
 from penstock.model.dataset import Dataset
 from penstock.model.job import Job, SizeClass
-from penstock.model.key import Role
+from penstock.model.key import Role, has_role
 from penstock.model.signature import SigningKey
 from penstock.query.did_you_mean import near
 
 FORMATS = "formats"
 """Where a job's parameters hold the further formats of its result, if there are any."""
 
-_ROLES: Mapping[Role | None, int] = {None: 0, "reader": 1, "writer": 2, "admin": 3}
 _SHOWN_CHARACTERS = 60
 
 OpenDataset: TypeAlias = Callable[[str, str | None], Dataset]
@@ -70,7 +69,7 @@ def check(
     raises.
     """
     wanted = named(type_name)
-    if _ROLES[asking.role] < _ROLES[wanted.role]:
+    if not has_role(asking.role, least=wanted.role):
         raise ForbiddenError(f"An export of “{wanted.name}” needs a key of the role {wanted.role}.")
     extensions = _extensions(formats)
     given = parameters_of(wanted, params)

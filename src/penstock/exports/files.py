@@ -8,9 +8,9 @@ from penstock.errors import DatasetDamagedError, RecoverableError
 from penstock.exports.check import FORMATS
 from penstock.exports.fitted_reads import fitted
 from penstock.exports.job_folder import JobFolder
+from penstock.exports.resources import ExportResources
 from penstock.exports.result import manifest_of
 from penstock.exports.result_writer import Checkpoint, ResultWriter, is_whole_result
-from penstock.exports.sources import ExportSources
 from penstock.exports.watch import watched
 from penstock.model.dataset import Dataset
 from penstock.model.format import Style
@@ -30,25 +30,25 @@ def with_further_formats(
     Each file, and before them the parts, is a checkpoint. Raises as `write_file`, and
     RecoverableError where the parts are not there any more.
     """
-    sources, job = writer.sources, writer.job
+    resources, job = writer.resources, writer.job
     there = {one.part.rpartition(".")[2] for one in reached.files if is_whole_result(one)}
     missing = [extension for extension in job.params.get(FORMATS, ()) if extension not in there]
     if not missing:
         return reached
     try:
-        result = sources.drafts.draft(
-            job.tenant, manifest_of(job, reached.parts, now=sources.now())
+        result = resources.drafts.draft(
+            job.tenant, manifest_of(job, reached.parts, now=resources.now())
         )
         with watched(writer.attempt) as allowance:
             for extension in missing:
                 writer.checkpoint(reached)
                 file = write_file(
-                    sources,
+                    resources,
                     writer.place,
                     result,
                     extension,
                     style=styles.get(extension, Style()),
-                    allowance=allowance(sources.limits.query_seconds),
+                    allowance=allowance(resources.limits.query_seconds),
                     told=_told(writer, reached, extension),
                 )
                 reached = replace(reached, files=(*reached.files, file))
@@ -59,7 +59,7 @@ def with_further_formats(
 
 
 def write_file(
-    sources: ExportSources,
+    resources: ExportResources,
     place: JobFolder,
     result: Dataset,
     extension: str,
@@ -78,7 +78,7 @@ def write_file(
     name = place.file(extension)
     tally = Tally()
     pieces = encoded(
-        fitted(sources.reader, result),
+        fitted(resources.reader, result),
         result,
         everything(tuple(column.name for column in result.columns)),
         written=formats.named(extension),

@@ -25,7 +25,7 @@ _GROUP_BYTES = 20 << 20
 decoded and encoded, and reading it again for another format costs as much once more."""
 _UNLIMITED = ExportLimits(part_rows=1 << 62, part_bytes=1 << 62)
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Hears of rows read and bytes written until now; what it raises ends the writing."""
 
 
@@ -46,7 +46,7 @@ def write_parts(
     stream: Stream,
     *,
     limits: ExportLimits,
-    told: Told,
+    told: OnProgress,
     first: int = 0,
     may_be_none: bool = False,
 ) -> Generator[tuple[Artifact, bool]]:
@@ -77,7 +77,7 @@ def write_parts(
         waiting.close()
 
 
-def write_whole(place: JobFolder, name: str, stream: Stream, *, told: Told) -> Artifact:
+def write_whole(place: JobFolder, name: str, stream: Stream, *, told: OnProgress) -> Artifact:
     """Write a stream's batches as one Parquet file, of any size, otherwise as `write_parts`."""
     waiting = ahead(_cut(stream.batches), depth=_AHEAD_BATCHES)
     try:
@@ -97,7 +97,11 @@ class _Writing:
     """Batches on their way into files; the row group that comes next is `following`."""
 
     def __init__(
-        self, place: JobFolder, batches: Iterator[pa.RecordBatch], limits: ExportLimits, told: Told
+        self,
+        place: JobFolder,
+        batches: Iterator[pa.RecordBatch],
+        limits: ExportLimits,
+        told: OnProgress,
     ) -> None:
         self._place = place
         self._limits = limits

@@ -1,4 +1,4 @@
-"""Answers: what a process that reads a range says of it, as JSON holds it."""
+"""Range answers: the JSON by which a range reader reports files written, or why it failed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from penstock.errors import (
 )
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
-from penstock.exports.parts import Told
+from penstock.exports.parts import OnProgress
 from penstock.exports.postgres import Snapshot
 from penstock.exports.ranges import range_of, read_range
 from penstock.exports.readers import TenantReaders
@@ -32,7 +32,7 @@ def read_as_described(
     *,
     limits: ExportLimits,
     cancelled: Callable[[], bool],
-    told: Told,
+    told: OnProgress,
 ) -> Answer:
     """Store the rows of a range, or of some tables; say which files hold them, or why that failed.
 

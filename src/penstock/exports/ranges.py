@@ -16,7 +16,7 @@ from uuid import UUID
 
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
-from penstock.exports.parts import Stream, Told, write_parts
+from penstock.exports.parts import OnProgress, Stream, write_parts
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.model.job import Artifact
 
@@ -108,7 +108,7 @@ def read_range(
     *,
     limits: ExportLimits,
     cancelled: Callable[[], bool],
-    told: Told,
+    told: OnProgress,
 ) -> tuple[Artifact, ...]:
     """Store a range's rows as parts, in order; the first range has one also where it has no rows.
 

@@ -15,8 +15,8 @@ from penstock.errors import (
 from penstock.exports.declaration import ExportType
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.parts import Stream, write_parts
+from penstock.exports.resources import ExportResources
 from penstock.exports.result import artifacts_of, manifest_of, stored_result
-from penstock.exports.sources import ExportSources
 from penstock.model.attempt import Attempt
 from penstock.model.job import Artifact, Job
 
@@ -61,7 +61,7 @@ class Checkpoint:
 class ResultWriter:
     """One attempt, and what of its files may be others' by now."""
 
-    sources: ExportSources
+    resources: ExportResources
     attempt: Attempt
     wanted: ExportType
     place: JobFolder
@@ -83,7 +83,7 @@ class ResultWriter:
         another attempt may go on from a checkpoint's.
         """
         with suppress(BusyError, PermanentError):
-            manifest = stored_result(self.sources.outputs, self.job)
+            manifest = stored_result(self.resources.outputs, self.job)
             if manifest is not None:
                 self.place.remove_own(keep={one.part for one in artifacts_of(manifest)})
             elif not self.is_published:
@@ -100,7 +100,9 @@ class ResultWriter:
         if not job.checkpoint or not parts:
             return Checkpoint()
         try:
-            self.sources.drafts.draft(job.tenant, manifest_of(job, parts, now=self.sources.now()))
+            self.resources.drafts.draft(
+                job.tenant, manifest_of(job, parts, now=self.resources.now())
+            )
         except (DatasetDamagedError, UnknownDatasetError):
             # Its files were removed, since the job had failed for good and was redriven.
             return Checkpoint()
@@ -138,7 +140,7 @@ class ResultWriter:
         stored = write_parts(
             self.place,
             stream,
-            limits=self.sources.limits,
+            limits=self.resources.limits,
             told=told,
             first=len(parts),
             may_be_none=bool(parts),

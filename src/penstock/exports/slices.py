@@ -10,9 +10,9 @@ from penstock.exports.check import FORMATS, given_of
 from penstock.exports.declaration import ExportType
 from penstock.exports.fitted_reads import fitted
 from penstock.exports.parts import Stream
+from penstock.exports.resources import ExportResources
 from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.slice_query import SliceParameters, SliceQuery, read_query
-from penstock.exports.sources import ExportSources
 from penstock.exports.watch import watched
 from penstock.formats import parquet
 from penstock.model.dataset import Dataset
@@ -44,7 +44,7 @@ class OpenedSlice:
         return not self.query.wanted.grouped
 
 
-def open_slice(sources: ExportSources, wanted: ExportType, job: Job) -> OpenedSlice:
+def open_slice(resources: ExportResources, wanted: ExportType, job: Job) -> OpenedSlice:
     """Open what a job is to read, as it was pinned.
 
     Raises UnknownDatasetError, VersionGoneError, DatasetDamagedError, BodyError, QueryError,
@@ -55,15 +55,15 @@ def open_slice(sources: ExportSources, wanted: ExportType, job: Job) -> OpenedSl
         raise TypeError(f"the parameters of {wanted.name} are no slice's")
     folder, _, job_id = given.dataset.rpartition("/")
     if folder:
-        dataset = sources.exported.export(job.tenant, job_id)
+        dataset = resources.exported.export(job.tenant, job_id)
     else:
-        dataset = sources.catalog.dataset(job.tenant, given.dataset, job.dataset_version)
+        dataset = resources.catalog.dataset(job.tenant, given.dataset, job.dataset_version)
     query = read_query(
         given.query,
         dataset,
         job.params.get(FORMATS, ()),
-        signing_keys=lambda: sources.keys.signing_keys(job.tenant),
-        filters=sources.limits.filters,
+        signing_keys=lambda: resources.keys.signing_keys(job.tenant),
+        filters=resources.limits.filters,
     )
     return OpenedSlice(dataset=dataset, query=query)
 
@@ -75,13 +75,13 @@ def make_slice(writer: ResultWriter, opened: OpenedSlice, before: Checkpoint) ->
     came before is left, and the slice is read from its beginning. Raises what a scan and
     `ResultWriter.write` raise.
     """
-    sources = writer.sources
+    resources = writer.resources
     if not opened.is_reproducible:
         before = Checkpoint()
     with watched(writer.attempt) as allowance:
-        total = total_rows(sources, opened, allowance(_COUNT_SECONDS))
-        reading = allowance(sources.limits.query_seconds)
-        batches = slice_batches(sources, opened, reading, behind_rows=before.rows)
+        total = total_rows(resources, opened, allowance(_COUNT_SECONDS))
+        reading = allowance(resources.limits.query_seconds)
+        batches = slice_batches(resources, opened, reading, behind_rows=before.rows)
         return writer.write(
             Stream(batches=batches, end=reading.cancel),
             total=total,
@@ -90,25 +90,25 @@ def make_slice(writer: ResultWriter, opened: OpenedSlice, before: Checkpoint) ->
         )
 
 
-def total_rows(sources: ExportSources, opened: OpenedSlice, allowance: Allowance) -> int | None:
+def total_rows(resources: ExportResources, opened: OpenedSlice, allowance: Allowance) -> int | None:
     """Count a slice's rows, if its allowance suffices for that. Raises what a scan raises."""
     wanted = opened.query.wanted
     try:
-        rows = count_rows(sources.reader, opened.dataset, wanted, allowance=allowance)
+        rows = count_rows(resources.reader, opened.dataset, wanted, allowance=allowance)
     except QueryTimeoutError:
         return None
     return page_rows(rows, wanted)
 
 
 def slice_batches(
-    sources: ExportSources, opened: OpenedSlice, allowance: Allowance, *, behind_rows: int
+    resources: ExportResources, opened: OpenedSlice, allowance: Allowance, *, behind_rows: int
 ) -> Generator[pa.RecordBatch]:
     """Read a slice's rows, in its order, but for the first ones; at least one batch.
 
     Stored types are kept, but for what Parquet can't hold. Raises what a scan raises.
     """
     batches = scan(
-        fitted(sources.reader, opened.dataset),
+        fitted(resources.reader, opened.dataset),
         opened.dataset,
         _behind(opened.query.wanted, behind_rows),
         text=text_types(parquet.FORMAT),

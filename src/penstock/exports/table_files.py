@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.errors import PermanentError
 from penstock.exports.job_folder import JobFolder
-from penstock.exports.parts import Told, write_whole
+from penstock.exports.parts import OnProgress, write_whole
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.ranges import described_values, table_stream, values_of
 from penstock.model.job import Artifact
@@ -68,7 +68,7 @@ def store_table_files(
     files: Sequence[TableFile],
     *,
     cancelled: Callable[[], bool],
-    told: Told,
+    told: OnProgress,
 ) -> RangeRead:
     """Store files one after another; `told` hears of the rows and bytes of all together.
 
@@ -97,7 +97,7 @@ def _store(
     wanted: TableFile,
     *,
     cancelled: Callable[[], bool],
-    told: Told,
+    told: OnProgress,
 ) -> tuple[Artifact, tuple[str, ...]]:
     name = place.file("parquet", name=wanted.name)
     as_text = wanted.as_text

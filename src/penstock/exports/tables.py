@@ -18,9 +18,9 @@ def make_table(writer: ResultWriter, source: DatabaseSource, given: Parameters) 
     raise.
     """
     query = table_query(writer.wanted, source, given)
-    limits, readers = writer.sources.limits, writer.sources.range_readers
+    limits, readers = writer.resources.limits, writer.resources.range_readers
     with (
-        writer.sources.databases.lend(writer.job.tenant) as reader,
+        writer.resources.databases.lend(writer.job.tenant) as reader,
         reader.snapshot() as snapshot,
     ):
         total = snapshot.count(query) if source.is_counted else None

@@ -1,4 +1,4 @@
-"""Watching an attempt while a query runs that asks nobody whether it is to go on."""
+"""Watch: a thread that cancels an attempt's queries once the attempt has ended."""
 
 import threading
 from collections.abc import Callable, Iterator

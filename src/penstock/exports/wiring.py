@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
-from penstock.exports.sources import ExportSources
+from penstock.exports.resources import ExportResources
 from penstock.model.clock import utc_now
 from penstock.ports import Drafts, JobPorts, Ports, RangeReaders
 from penstock.reading.engine import Engine
@@ -32,14 +32,14 @@ def export_sources(
     *,
     drafts: Drafts,
     range_readers: RangeReaders | None,
-) -> Iterator[ExportSources]:
-    """Give the sources to the body, and close those that were made here after it."""
+) -> Iterator[ExportResources]:
+    """Give the resources to the body, and close those that were made here after it."""
     with ExitStack() as stack:
         readers = TenantReaders(jobs.databases)
         stack.callback(readers.close)
         threads = Workers(threads=settings.encode_threads)
         stack.callback(threads.close)
-        yield ExportSources(
+        yield ExportResources(
             catalog=ports.catalog,
             exported=ports.exported,
             drafts=drafts,

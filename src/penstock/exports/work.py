@@ -24,10 +24,10 @@ from penstock.exports.check import given_of
 from penstock.exports.declaration import BackupSource, DatabaseSource, SliceSource
 from penstock.exports.files import with_further_formats
 from penstock.exports.job_folder import JobFolder
+from penstock.exports.resources import ExportResources
 from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result
 from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.slices import make_slice, open_slice
-from penstock.exports.sources import ExportSources
 from penstock.exports.tables import make_table
 from penstock.model.attempt import Attempt
 from penstock.model.format import Style
@@ -36,7 +36,7 @@ from penstock.model.manifest import Manifest
 from penstock.reading.manifest import MANIFEST
 
 
-def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
+def export(resources: ExportResources, attempt: Attempt) -> tuple[Artifact, ...]:
     """Make an export's result, and give its files: the parts in order, then those beside them.
 
     Where an attempt before this one has come as far as its manifest, that is the result: nothing is
@@ -51,10 +51,10 @@ def export(sources: ExportSources, attempt: Attempt) -> tuple[Artifact, ...]:
     writer = None
     try:
         writer = ResultWriter(
-            sources=sources,
+            resources=resources,
             attempt=attempt,
             wanted=named(attempt.job.type),
-            place=JobFolder.of(sources.outputs, attempt.job),
+            place=JobFolder.of(resources.outputs, attempt.job),
         )
         manifest = _left_behind(writer)
         if manifest is None:
@@ -86,18 +86,18 @@ def _left_behind(writer: ResultWriter) -> Manifest | None:
 
     Raises StaleJobError where this is no longer the job's attempt, PermanentError and BusyError.
     """
-    sources, job = writer.sources, writer.job
-    manifest = stored_result(sources.outputs, job)
+    resources, job = writer.resources, writer.job
+    manifest = stored_result(resources.outputs, job)
     if manifest is None:
         return None
     try:
-        sources.drafts.draft(job.tenant, manifest)
+        resources.drafts.draft(job.tenant, manifest)
         for file in manifest.files:
-            sources.exported.file(job.tenant, job.id, file.name)
+            resources.exported.file(job.tenant, job.id, file.name)
     except (DatasetDamagedError, UnknownDatasetError) as error:
         if not writer.attempt.holds():
             raise StaleJobError(job.id) from error
-        sources.outputs.remove(job.tenant, job.folder)
+        resources.outputs.remove(job.tenant, job.folder)
         return None
     return manifest
 
@@ -115,17 +115,17 @@ def _made(writer: ResultWriter) -> Manifest:
             if not reached.is_read:
                 reached = make_backup(writer)
         case SliceSource():
-            opened = open_slice(writer.sources, writer.wanted, job)
+            opened = open_slice(writer.resources, writer.wanted, job)
             styles = opened.query.styles
             if not reached.is_read:
                 reached = make_slice(writer, opened, reached)
         case _:
             assert_never(source)
     reached = with_further_formats(writer, reached, styles)
-    manifest = manifest_of(job, reached.parts, reached.files, now=writer.sources.now())
+    manifest = manifest_of(job, reached.parts, reached.files, now=writer.resources.now())
     _finish(writer, manifest)
     writer.is_published = True
-    return publish(writer.sources.outputs, job, manifest)
+    return publish(writer.resources.outputs, job, manifest)
 
 
 def _finish(writer: ResultWriter, manifest: Manifest) -> None:

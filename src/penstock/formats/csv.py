@@ -11,7 +11,7 @@ from penstock.formats.rows import text
 from penstock.formats.rows.cells import cells, is_scalar, is_text, plain
 from penstock.formats.rows.file import check, cut, joined
 from penstock.formats.rows.values import value_parts
-from penstock.formats.rows.weave import Part, glue, portions, weave
+from penstock.formats.rows.weave import RowPiece, glue, portions, weave
 from penstock.model.format import Format, Pieces, Style
 
 _BOM = b"\xef\xbb\xbf"
@@ -38,7 +38,7 @@ def _body(batch: pa.RecordBatch, style: Style) -> list[bytes]:
 
 
 def _rows(batch: pa.RecordBatch, style: Style) -> memoryview:
-    parts: list[Part] = []
+    parts: list[RowPiece] = []
     between, opened = b"", None
     for column in batch.columns:
         fields, quoted = _fields(column, style, alone=batch.num_columns == 1)
@@ -47,7 +47,7 @@ def _rows(batch: pa.RecordBatch, style: Style) -> memoryview:
     return weave([*parts, _edge(opened, _line_end(style), None)], rows=batch.num_rows)
 
 
-def _edge(before: pa.Array | None, between: bytes, behind: pa.Array | None) -> Part:
+def _edge(before: pa.Array | None, between: bytes, behind: pa.Array | None) -> RowPiece:
     """Write what stands between two fields, with a quote on a side where a row is marked for it.
 
     A quote costs nothing there: the delimiter is one element of a row in any case.

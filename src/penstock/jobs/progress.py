@@ -179,7 +179,7 @@ class Reporter:
         # A step of somebody else's that has this number is told by an event of its own.
         if self._ended is None and stored.progress.seq == said.seq:
             with suppress(BusyError):
-                self._ports.publish.publish(event_of(stored, "job.progress", now=self._now()))
+                self._ports.publisher.publish(event_of(stored, "job.progress", now=self._now()))
 
     def _judge(self, stored: Job) -> None:
         """Take note of what the row says of this attempt: whether it is to end, and why."""

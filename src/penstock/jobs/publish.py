@@ -25,7 +25,7 @@ def hand_on(ports: JobPorts, event: JobEvent) -> None:
 def tell_again(ports: JobPorts, event: JobEvent) -> None:
     """Publish an event once more, for whoever didn't hear it; as far as that works now."""
     with suppress(BusyError):
-        ports.publish.publish(event)
+        ports.publisher.publish(event)
 
 
 def empty_outbox(ports: JobPorts) -> int:
@@ -64,7 +64,7 @@ def _name(event: JobEvent) -> tuple[str, str, int]:
 
 
 def _hand_on(ports: JobPorts, event: JobEvent) -> None:
-    ports.publish.publish(event)
+    ports.publisher.publish(event)
     if event.name == "job.failed":
         _lay_to_rest(ports, event)
     ports.events.published(event)

@@ -263,7 +263,7 @@ class _Attempt:
         return latest.fencing_token == self.job.fencing_token and not latest.is_over
 
     def checkpoint(self, reached: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> None:
-        self._step(partial(Job.checked, checkpoint=reached, artifacts=artifacts))
+        self._step(partial(Job.checkpointed, checkpoint=reached, artifacts=artifacts))
 
     def finalize(self) -> None:
         self._step(Job.finalizing)

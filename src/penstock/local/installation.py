@@ -1,4 +1,4 @@
-"""What tells one home folder from all others, on this machine and elsewhere."""
+"""Installation: what tells one home folder from all others, on this machine and elsewhere."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""What serving and working share: a home folder, opened, with one engine over its store."""
+"""Opened store: a home folder's adapters and engine, shared by the service and its workers."""
 
 import tempfile
 from collections.abc import Iterator

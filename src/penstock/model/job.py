@@ -156,7 +156,7 @@ class Job:
             ),
         )
 
-    def checked(self, checkpoint: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> "Job":
+    def checkpointed(self, checkpoint: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> "Job":
         """Keep what a later attempt may go on from."""
         return self._step(from_=WORKING, checkpoint=checkpoint, artifacts=artifacts)
 

@@ -4,11 +4,14 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 Role = Literal["reader", "writer", "admin"]
+
+_RANKS: Mapping[Role | None, int] = {None: 0, "reader": 1, "writer": 2, "admin": 3}
 
 LIVE_KEYS = 2
 """Keys of one tenant and user that are live at once: the old one and its successor."""
@@ -71,3 +74,8 @@ def split_token(token: str) -> tuple[str, str] | None:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def has_role(role: Role | None, *, least: Role | None) -> bool:
+    """Whether a role allows what needs at least another one; None is to have, or to need, none."""
+    return _RANKS[role] >= _RANKS[least]

@@ -171,7 +171,7 @@ class DeadLetters(Protocol):
         ...
 
 
-class Events(Protocol):
+class EventPublisher(Protocol):
     """Where events go at once: to whoever listens just now."""
 
     def publish(self, event: JobEvent) -> None:
@@ -247,6 +247,6 @@ class JobPorts:
     upkeep: JobUpkeep
     dispatch: Dispatch
     letters: DeadLetters
-    publish: Events
+    publisher: EventPublisher
     outputs: Outputs
     databases: Databases

@@ -1,4 +1,4 @@
-"""Query strings: bytes as they came into decoded pairs of key and value."""
+"""Pairs: a query string decoded into pairs of key and value, and encoded again."""
 
 import re
 from urllib.parse import quote_plus, unquote_to_bytes

@@ -11,7 +11,7 @@ from penstock.query.controls import refuse_foreign_controls
 from penstock.query.cursor import CursorCodec
 from penstock.query.delivery import claim_of, delivery_of, version_of
 from penstock.query.dialect import style_of
-from penstock.query.expressions import having_of, where_of
+from penstock.query.expression_scopes import having_of, where_of
 from penstock.query.filters import conditions
 from penstock.query.keys import sort_out
 from penstock.query.logic import joined

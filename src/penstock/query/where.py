@@ -1,4 +1,4 @@
-"""Expressions: `_where` and `_having` into predicates, by an allow-list of what may stand in them.
+"""Where: `_where` and `_having` become predicates, by an allow-list of SQL.
 
 This module imports sqlglot, which is slow to import: it is itself imported when first needed.
 """

@@ -1,4 +1,4 @@
-"""Dataset files: how Parquet is written so that a slice costs what the slice weighs."""
+"""Dataset files: Parquet in row groups and small pages, so that slices read little."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Versions of a dataset: `{dataset}/{version}/part-*.parquet`, a manifest, and `current`.
+"""Manifests of a dataset's versions, `{dataset}/{version}/part-*.parquet`, and `current`.
 
 A version is whole once its `manifest.json` is there, which is written last:
 

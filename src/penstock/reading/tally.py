@@ -1,4 +1,4 @@
-"""Tallies: what of a stream has gone by."""
+"""Tally: counts the rows and bytes of a stream, and digests it."""
 
 import hashlib
 from collections.abc import Iterable, Iterator

@@ -7,8 +7,8 @@ from contextlib import closing, suppress
 
 from penstock.ports import Heard
 from penstock.signals.outage import Outage
-from penstock.signals.pace import Pace
 from penstock.signals.redis_connection import FAULTS, RedisConnection, reason_of
+from penstock.signals.timings import Timings
 from penstock.signals.wire import hint_from
 
 _PAUSE_SECONDS = 0.01
@@ -26,7 +26,7 @@ class HintListener:
         *,
         channel: str,
         heard: Heard,
-        pace: Pace,
+        pace: Timings,
     ) -> None:
         self._connect = connect
         self._outage = outage

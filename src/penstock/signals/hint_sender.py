@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from penstock.signals.outage import Outage
-from penstock.signals.pace import Pace
 from penstock.signals.redis_connection import FAULTS, RedisConnection, reason_of
+from penstock.signals.timings import Timings
 
 _MOST_WAITING = 1000
 """At some 100 bytes each; of more, the oldest are left out: they are but hints."""
@@ -30,7 +30,7 @@ class HintSender:
         connect: Callable[[], RedisConnection],
         outage: Outage,
         *,
-        pace: Pace,
+        pace: Timings,
         wait_seconds: float,
     ) -> None:
         self._connect = connect

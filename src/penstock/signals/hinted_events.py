@@ -1,7 +1,7 @@
 """Events with hints: what is published of a job also has others look at its row."""
 
 from penstock.model.event import EventName, JobEvent
-from penstock.ports import Audience, Events, Hint, Signals
+from penstock.ports import Audience, EventPublisher, Hint, Signals
 
 FOR_WORKERS: frozenset[EventName] = frozenset(
     ("job.cancelling", "job.cancelled", "job.failed", "job.stalled")
@@ -16,7 +16,7 @@ class HintedEvents:
     """
 
     def __init__(
-        self, events: Events, signals: Signals, *, audiences: tuple[Audience, ...]
+        self, events: EventPublisher, signals: Signals, *, audiences: tuple[Audience, ...]
     ) -> None:
         self._events = events
         self._signals = signals

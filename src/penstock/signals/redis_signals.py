@@ -7,9 +7,9 @@ from penstock.ports import Audience, Heard, Hint
 from penstock.signals.hint_listener import HintListener
 from penstock.signals.hint_sender import HintSender
 from penstock.signals.outage import Outage
-from penstock.signals.pace import Pace
 from penstock.signals.redis_connection import RedisConnection
 from penstock.signals.redis_place import RedisPlace
+from penstock.signals.timings import Timings
 from penstock.signals.wire import body_of, channel_of
 
 
@@ -28,11 +28,11 @@ class RedisSignals:
         scope: str,
         report: Callable[[str], None],
         wait_seconds: float = 0,
-        pace: Pace | None = None,
+        pace: Timings | None = None,
     ) -> None:
         self._place = place
         self._scope = scope
-        self._pace = Pace() if pace is None else pace
+        self._pace = Timings() if pace is None else pace
         self._hearing_outage = Outage(report, doing="signals: hearing by way of Redis")
         self._telling = HintSender(
             self._connected,

@@ -1,4 +1,4 @@
-"""Metadata: what datasets there are, their columns, statistics and counts."""
+"""Datasets: a tenant's datasets as JSON, with their columns, statistics and row counts."""
 
 import json
 from collections.abc import Mapping

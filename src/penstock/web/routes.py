@@ -25,8 +25,8 @@ from penstock.web.front.middleware import asker_of
 from penstock.web.problems import problem_answer
 from penstock.web.resources import Resources
 from penstock.web.sending.responding import (
-    Answering,
-    Sent,
+    AnswerResponse,
+    RequestRunner,
     dataset_name,
     dataset_request_of,
     note_what,
@@ -46,7 +46,7 @@ def add_routes(app: Starlette, resources: Resources) -> None:
 
 
 def _add_metadata(app: Starlette, resources: Resources) -> None:
-    answering = Answering(resources)
+    answering = RequestRunner(resources)
 
     async def home(request: Request) -> Response:
         asker = asker_of(request)
@@ -104,7 +104,7 @@ def _add_metadata(app: Starlette, resources: Resources) -> None:
 
 
 def _add_downloads(app: Starlette, resources: Resources) -> None:
-    answering = Answering(resources)
+    answering = RequestRunner(resources)
 
     async def get_slice(request: Request) -> Response:
         wanted = dataset_request_of(request, extension=request.path_params["extension"])
@@ -133,19 +133,23 @@ def _add_problems(app: Starlette, resources: Resources) -> None:
     async def deliberate(request: Request, error: Exception) -> Response:
         if isinstance(error, TooLargeError) and "extension" in request.path_params:
             offer_export(error, resources, dataset_request_of(request))
-        return Sent(_problem(request, error if isinstance(error, PenstockError) else None))
+        return AnswerResponse(
+            _problem(request, error if isinstance(error, PenstockError) else None)
+        )
 
     async def routing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else None
         if isinstance(error, HTTPException) and status == HTTPStatus.METHOD_NOT_ALLOWED:
             served = {"OPTIONS", *(error.headers or {}).get("Allow", "").split(", ")}
             allow = ", ".join(sorted(served - {""}))
-            return Sent(_problem(request, MethodNotAllowedError(request.method, allow=allow)))
-        return Sent(_problem(request, UnknownPathError()))
+            return AnswerResponse(
+                _problem(request, MethodNotAllowedError(request.method, allow=allow))
+            )
+        return AnswerResponse(_problem(request, UnknownPathError()))
 
     async def unforeseen(request: Request, _: Exception) -> Response:
         # The framework raises it again once this is sent: the front logs it.
-        return Sent(_problem(request, None))
+        return AnswerResponse(_problem(request, None))
 
     app.add_exception_handler(PenstockError, deliberate)
     app.add_exception_handler(HTTPException, routing)

@@ -146,7 +146,7 @@ def stack(
                     dead_letters=dead_letters,
                 ),
                 letters=SqsDeadLetters(client=clients.of("sqs"), url=dead_letters),
-                publish=SocketEvents(client=management, sockets=sockets),
+                publisher=SocketEvents(client=management, sockets=sockets),
                 outputs=S3Outputs(client=clients.of("s3", read_seconds=60), bucket=BUCKET),
                 databases=SsmDatabases(
                     client=clients.of("ssm"), environment="dev", seconds=60, now=clock

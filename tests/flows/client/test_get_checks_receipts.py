@@ -36,7 +36,7 @@ def test_a_contradiction_fails_visibly_and_keeps_the_bytes_aside(
 ) -> None:
     file = tmp_path / "t.csv"
     with serving(Origin(content=ROWS, receipt=receipt)) as origin:
-        options = DownloadOptions(coding=coding, patience=origin.patience)
+        options = DownloadOptions(coding=coding, retry=origin.retry)
         with pytest.raises(TransferError, match="not what the server sent"):
             download(f"{origin.url}/t.csv", file, options=options)
         assert [path.name for path in tmp_path.iterdir()] == ["t.csv.part.bad"]
@@ -51,7 +51,7 @@ def test_a_contradiction_fails_visibly_and_keeps_the_bytes_aside(
 def test_damage_done_to_the_part_between_two_runs_is_found(tmp_path: Path) -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=1000), Plan(status=403)])
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         with pytest.raises(TransferError, match="403"):
             download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
         (tmp_path / "t.csv.part").write_bytes(bytes(1000))
@@ -74,7 +74,7 @@ def test_without_a_receipt_to_trust_the_file_is_there_and_called_unverified(
     tmp_path: Path, receipt: Callable[[Fields], Fields | None], because: str
 ) -> None:
     with serving(Origin(content=ROWS, receipt=receipt)) as origin:
-        options = DownloadOptions(patience=origin.patience)
+        options = DownloadOptions(retry=origin.retry)
         done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_bytes() == ROWS
     assert not done.verified
@@ -91,7 +91,7 @@ def test_a_receipt_that_is_still_being_written_is_waited_for(tmp_path: Path) -> 
     states = iter(["streaming", "streaming", "complete"])
     origin = Origin(content=ROWS, receipt=lambda fields: fields | {"state": next(states)})
     with serving(origin):
-        options = DownloadOptions(patience=origin.patience)
+        options = DownloadOptions(retry=origin.retry)
         assert download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options).verified
     assert origin.naps == [0.1, 0.2]
 
@@ -104,7 +104,7 @@ def test_the_first_answers_receipt_counts_where_a_resumed_ones_knows_less(tmp_pa
     origin = Origin(content=ROWS, script=[Plan(cut=10)])
     origin.receipt = lambda fields: whole if str(fields["id"]).endswith("1") else ranged
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (done.verified, done.resumed_times) == (True, 1)
 
@@ -123,7 +123,7 @@ def test_a_damaged_coding_is_never_decoded_into_a_file(tmp_path: Path, coding: s
 
 def test_a_stream_is_checked_too() -> None:
     with serving(Origin(content=ROWS, receipt=stating(identity_sha256=WRONG))) as origin:
-        pieces = stream(f"{origin.url}/t.csv", options=DownloadOptions(patience=origin.patience))
+        pieces = stream(f"{origin.url}/t.csv", options=DownloadOptions(retry=origin.retry))
         with pytest.raises(TransferError, match="sha256"):
             b"".join(pieces)
 
@@ -136,13 +136,13 @@ def test_a_stream_goes_on_after_a_break_without_repeating_a_byte(
 ) -> None:
     origin = Origin(content=ROWS, ranges=ranges, script=[Plan(cut=40), Plan(cut=90), Plan(cut=9)])
     with serving(origin):
-        options = DownloadOptions(coding=coding, patience=origin.patience)
+        options = DownloadOptions(coding=coding, retry=origin.retry)
         assert b"".join(stream(f"{origin.url}/t.csv", options=options)) == ROWS
 
 
 def test_a_stream_ends_in_an_error_where_its_content_changes() -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=40), Plan(become=b"new\n")])
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         with pytest.raises(TransferError, match="after 40 bytes"):
             list(stream(f"{origin.url}/t.csv", options=options))

@@ -43,7 +43,7 @@ def test_a_download_cut_off_anywhere_any_times_ends_as_the_very_same_bytes(
     origin = Origin(content=content, framing=framing, ranges=ranges)
     origin.script = [Plan(cut=cut) for cut in cuts]
     with serving(origin):
-        options = DownloadOptions(coding=coding, patience=origin.patience)
+        options = DownloadOptions(coding=coding, retry=origin.retry)
         done = download(f"{origin.url}/trees.csv", folder / "trees.csv", options=options)
     assert (folder / "trees.csv").read_bytes() == content
     assert done.bytes == len(content)
@@ -56,7 +56,7 @@ def test_a_download_cut_off_anywhere_any_times_ends_as_the_very_same_bytes(
 def test_every_cut_of_a_small_body_is_resumed(tmp_path: Path, coding: WantedCoding) -> None:
     origin = Origin(content=b"id,name\n1,oak\n2,ash\n")
     with serving(origin):
-        options = DownloadOptions(coding=coding, patience=origin.patience, replace=True)
+        options = DownloadOptions(coding=coding, retry=origin.retry, replace=True)
         size = len(origin.coded_as(coding))
         for cut in range(size):
             origin.script = [Plan(cut=cut)]
@@ -73,7 +73,7 @@ def test_a_resumed_request_asks_for_the_rest_of_the_same_version(tmp_path: Path)
         download(
             f"{origin.url}/t.csv",
             tmp_path / "t.csv",
-            options=DownloadOptions(patience=origin.patience),
+            options=DownloadOptions(retry=origin.retry),
         )
     first, second = origin.asked
     assert "Range" not in first.headers
@@ -85,7 +85,7 @@ def test_a_resumed_request_asks_for_the_rest_of_the_same_version(tmp_path: Path)
 def test_content_that_changes_in_between_is_fetched_anew(tmp_path: Path) -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=900), Plan(become=b"new\n", cut=2)])
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_bytes() == b"new\n"
     assert done.verified
@@ -95,7 +95,7 @@ def test_content_that_changes_in_between_is_fetched_anew(tmp_path: Path) -> None
 def test_a_weak_etag_is_never_resumed(tmp_path: Path, rows: bytes) -> None:
     origin = Origin(content=rows, strong=False, script=[Plan(cut=0), Plan(cut=500)])
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_bytes() == rows
     assert not any("Range" in asked.headers for asked in origin.asked)
@@ -120,7 +120,7 @@ def test_a_range_that_does_not_fit_is_an_error_and_spoils_nothing(
 ) -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=100), Plan(headers=headers)])
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         with pytest.raises(TransferError):
             download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
         assert (tmp_path / "t.csv.part").read_bytes() == ROWS[:100]
@@ -134,7 +134,7 @@ def test_a_range_shorter_than_the_rest_is_followed_by_the_next_one(tmp_path: Pat
     piece = {"ETag": origin.etag("identity"), "Content-Range": "bytes 2-4/10"}
     origin.script.append(Plan(status=206, headers=piece, body=b"234"))
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_bytes() == b"0123456789"
     assert (len(origin.asked), done.verified) == (3, True)
@@ -147,7 +147,7 @@ def unfinished_part(origin: Origin, file: Path) -> None:
         download(
             f"{origin.url}/t.csv",
             file,
-            options=DownloadOptions(coding="identity", patience=origin.patience),
+            options=DownloadOptions(coding="identity", retry=origin.retry),
         )
 
 
@@ -181,7 +181,7 @@ def test_retry_after_is_waited_for(tmp_path: Path, status: int) -> None:
         download(
             f"{origin.url}/t.csv",
             tmp_path / "t.csv",
-            options=DownloadOptions(patience=origin.patience),
+            options=DownloadOptions(retry=origin.retry),
         )
     assert origin.naps == [17, 17]
 
@@ -192,7 +192,7 @@ def test_a_wait_beyond_patience_ends_the_download_at_once(tmp_path: Path) -> Non
         download(
             f"{origin.url}/t.csv",
             tmp_path / "t.csv",
-            options=DownloadOptions(patience=origin.patience),
+            options=DownloadOptions(retry=origin.retry),
         )
     assert origin.naps == []
     assert names_in(tmp_path) == []
@@ -204,7 +204,7 @@ def test_failures_in_a_row_wait_longer_each_time_and_then_give_up(tmp_path: Path
         download(
             f"{origin.url}/t.csv",
             tmp_path / "t.csv",
-            options=DownloadOptions(patience=origin.patience),
+            options=DownloadOptions(retry=origin.retry),
         )
     assert origin.naps == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
@@ -212,7 +212,7 @@ def test_failures_in_a_row_wait_longer_each_time_and_then_give_up(tmp_path: Path
 def test_progress_renews_patience_and_standing_still_does_not(tmp_path: Path) -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=10)] * 30)
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         download(f"{origin.url}/a.csv", tmp_path / "a.csv", options=options)
         assert origin.naps == [0.5] * 30
         origin.naps.clear()
@@ -229,7 +229,7 @@ def test_a_refused_connection_is_tried_again(tmp_path: Path) -> None:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/t.csv"
         with pytest.raises(TransferError, match="no connection"):
-            download(url, tmp_path / "t.csv", options=DownloadOptions(patience=origin.patience))
+            download(url, tmp_path / "t.csv", options=DownloadOptions(retry=origin.retry))
     assert len(origin.naps) == 8
     assert names_in(tmp_path) == []
 
@@ -237,7 +237,7 @@ def test_a_refused_connection_is_tried_again(tmp_path: Path) -> None:
 def test_a_server_that_falls_silent_is_left(tmp_path: Path) -> None:
     origin = Origin(content=ROWS, script=[Plan(cut=10, hold=True)])
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience, timeout_seconds=0.2)
+        options = DownloadOptions(coding="identity", retry=origin.retry, timeout_seconds=0.2)
         download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_bytes() == ROWS
 
@@ -256,7 +256,7 @@ def test_a_refusal_is_told_once_with_its_reason(tmp_path: Path, status: int) -> 
         download(
             f"{origin.url}/t.csv",
             tmp_path / "t.csv",
-            options=DownloadOptions(patience=origin.patience),
+            options=DownloadOptions(retry=origin.retry),
         )
     assert f"{status} " in refused.value.detail
     assert "“hight__gt” is no column. [2J Did you mean height__gt?" in refused.value.detail
@@ -279,7 +279,7 @@ def test_an_end_that_only_looks_clean_is_found_by_the_receipt(tmp_path: Path) ->
     # A body that the end of the connection ends: a break can't be told from the last byte.
     origin = Origin(content=ROWS, framing="close", script=[Plan(cut=700)])
     with serving(origin):
-        options = DownloadOptions(coding="identity", patience=origin.patience)
+        options = DownloadOptions(coding="identity", retry=origin.retry)
         done = download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_bytes() == ROWS
     assert (done.verified, done.resumed_times) == (True, 1)
@@ -290,7 +290,7 @@ def test_a_key_goes_to_its_own_origin_only(tmp_path: Path) -> None:
     with serving(Origin(content=ROWS)) as other, serving(Origin(content=ROWS)) as origin:
         away = Plan(status=307, headers={"Location": f"{other.url}/object"})
         origin.script = [Plan(status=307, headers={"Location": "/moved.csv"}), away]
-        options = DownloadOptions(key=key, patience=origin.patience)
+        options = DownloadOptions(key=key, retry=origin.retry)
         download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert [asked.headers.get("X-Api-Key") for asked in origin.asked] == [key, key]
     assert [asked.headers.get("X-Api-Key") for asked in other.asked] == [None]
@@ -303,7 +303,7 @@ def test_a_redirect_to_no_web_address_is_refused(tmp_path: Path, location: str) 
         download(
             f"{origin.url}/t.csv",
             tmp_path / "t.csv",
-            options=DownloadOptions(patience=origin.patience),
+            options=DownloadOptions(retry=origin.retry),
         )
 
 
@@ -313,6 +313,6 @@ def test_redirects_without_end_are_left(tmp_path: Path) -> None:
         download(
             f"{origin.url}/t.csv",
             tmp_path / "t.csv",
-            options=DownloadOptions(patience=origin.patience),
+            options=DownloadOptions(retry=origin.retry),
         )
     assert len(origin.asked) == 6

@@ -27,7 +27,7 @@ def break_off(origin: Origin, target: Path, *, path: str = "/t.csv") -> None:
         download(
             origin.url + path,
             target,
-            options=DownloadOptions(coding="identity", patience=origin.patience),
+            options=DownloadOptions(coding="identity", retry=origin.retry),
         )
     origin.asked.clear()
 
@@ -88,7 +88,7 @@ def test_a_failed_replacement_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("old")
     with serving(Origin(content=ROWS)) as origin:
         origin.script = [Plan(cut=1000), Plan(status=403)]
-        options = DownloadOptions(replace=True, coding="identity", patience=origin.patience)
+        options = DownloadOptions(replace=True, coding="identity", retry=origin.retry)
         with pytest.raises(TransferError):
             download(f"{origin.url}/t.csv", tmp_path / "t.csv", options=options)
     assert (tmp_path / "t.csv").read_text() == "old"
@@ -168,7 +168,7 @@ def test_a_url_signed_anew_goes_on_and_another_query_does_not(
 def test_neither_key_nor_signature_is_written_down(tmp_path: Path) -> None:
     with serving(Origin(content=ROWS)) as origin:
         origin.script = [Plan(cut=1000), Plan(status=403)]
-        options = DownloadOptions(key="pk_topsecret", coding="identity", patience=origin.patience)
+        options = DownloadOptions(key="pk_topsecret", coding="identity", retry=origin.retry)
         with pytest.raises(TransferError) as broken:
             download(f"{origin.url}/t.csv?_sig=topsecret", tmp_path / "t.csv", options=options)
     note = (tmp_path / "t.csv.part.json").read_text()

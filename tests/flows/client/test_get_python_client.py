@@ -49,7 +49,7 @@ def test_a_dataset_that_is_not_there_is_an_error_with_its_reason() -> None:
 def test_batches_come_whole_over_a_broken_line(cuts: list[int]) -> None:
     origin = Origin(content=arrow_bytes(), script=[Plan(cut=cut) for cut in cuts])
     with serving(origin):
-        client = Client(origin.url, key="pk_key", options=DownloadOptions(patience=origin.patience))
+        client = Client(origin.url, key="pk_key", options=DownloadOptions(retry=origin.retry))
         reader = client.batches("trees", columns=["name", "height"], height__gt=-1)
         assert reader.schema == TABLE.schema
         assert reader.read_all() == TABLE
@@ -60,9 +60,7 @@ def test_batches_come_whole_over_a_broken_line(cuts: list[int]) -> None:
 def test_batches_that_contradict_their_receipt_end_in_an_error() -> None:
     origin = Origin(content=arrow_bytes(), receipt=lambda fields: fields | {"bytes": 3})
     with serving(origin):
-        reader = Client(origin.url, options=DownloadOptions(patience=origin.patience)).batches(
-            "trees"
-        )
+        reader = Client(origin.url, options=DownloadOptions(retry=origin.retry)).batches("trees")
         with pytest.raises(TransferError, match="not what the server sent"):
             reader.read_all()
 
@@ -70,7 +68,7 @@ def test_batches_that_contradict_their_receipt_end_in_an_error() -> None:
 def test_batches_of_a_server_that_gives_up_end_in_an_error() -> None:
     origin = Origin(content=arrow_bytes(), script=[Plan(cut=3000), *[Plan(drop=True)] * 20])
     with serving(origin):
-        options = DownloadOptions(patience=origin.patience, coding="identity")
+        options = DownloadOptions(retry=origin.retry, coding="identity")
         with pytest.raises(TransferError, match="Gave up"):
             Client(origin.url, options=options).batches("trees").read_all()
 
@@ -78,7 +76,7 @@ def test_batches_of_a_server_that_gives_up_end_in_an_error() -> None:
 def test_a_slice_is_given_as_bytes_or_made_a_file(tmp_path: Path) -> None:
     origin = Origin(content=b"name\noak\n", script=[Plan(cut=3)])
     with serving(origin):
-        client = Client(origin.url, options=DownloadOptions(patience=origin.patience))
+        client = Client(origin.url, options=DownloadOptions(retry=origin.retry))
         assert client.get("trees", "csv", name="oak") == b"name\noak\n"
         done = client.download("trees", to=tmp_path / "t.csv", name=["oak", "ash"])
     assert done.path is not None

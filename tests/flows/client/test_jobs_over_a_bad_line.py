@@ -28,7 +28,7 @@ PENDING = Fault(
 
 
 def options_of(desk: Desk, **more: object) -> DownloadOptions:
-    return DownloadOptions(patience=desk.patience, key="pk_key", **more)  # type: ignore[arg-type] # any field
+    return DownloadOptions(retry=desk.retry, key="pk_key", **more)  # type: ignore[arg-type] # any field
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_job_is_followed_over_breaks_and_only_changes_are_told() -> None:
     ):
         jobs = Jobs(calls)
         begun = jobs.export("premium-pay", {})
-        seen = [(job.state, job.high_water) for job in watch(jobs, [begun], patience=desk.patience)]
+        seen = [(job.state, job.high_water) for job in watch(jobs, [begun], retry=desk.retry)]
     assert seen == [("ACCEPTED", 0), ("QUEUED", 0), ("RUNNING", 600), ("SUCCEEDED", 1201)]
     held = [each.headers.get("If-None-Match") for each in desk.asked if each.method == "GET"]
     assert held == [
@@ -165,7 +165,7 @@ def test_a_job_that_is_deleted_meanwhile_is_over() -> None:
         jobs = Jobs(calls)
         begun = jobs.export("premium-pay", {})
         desk.is_deleted = True
-        states = [job.state for job in watch(jobs, [begun], patience=desk.patience)]
+        states = [job.state for job in watch(jobs, [begun], retry=desk.retry)]
     assert states == ["ACCEPTED", "DELETED"]
 
 

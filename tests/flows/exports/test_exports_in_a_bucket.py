@@ -17,7 +17,7 @@ from penstock.aws.datasets.exports import S3Exports
 from penstock.aws.jobs.outputs import S3Outputs
 from penstock.errors import BusyError
 from penstock.exports.limits import ExportLimits
-from penstock.exports.sources import ExportSources
+from penstock.exports.resources import ExportResources
 from penstock.model.job import Job
 
 BUCKET = "exports-flow"
@@ -34,7 +34,7 @@ def house(tmp_path: Path, s3_server: StandIn) -> Iterator[ExportHouse]:
 
 
 @pytest.fixture
-def sources(house: ExportHouse, s3_server: StandIn) -> ExportSources:
+def sources(house: ExportHouse, s3_server: StandIn) -> ExportResources:
     client = s3_client(s3_server.endpoint)
     exported = S3Exports(
         client=client,
@@ -65,7 +65,7 @@ def stored(server: StandIn, job: Job) -> dict[str, bytes]:
 
 
 def test_parts_and_formats_stand_in_the_bucket(
-    house: ExportHouse, sources: ExportSources, s3_server: StandIn
+    house: ExportHouse, sources: ExportResources, s3_server: StandIn
 ) -> None:
     job = house.submit("dataset-slice", {"dataset": "things"}, formats=["csv"])
     assert house.run(sources=sources).outcome == "succeeded"
@@ -79,7 +79,7 @@ def test_parts_and_formats_stand_in_the_bucket(
 
 
 def test_an_attempt_goes_on_from_the_parts_in_the_bucket(
-    house: ExportHouse, sources: ExportSources, s3_server: StandIn
+    house: ExportHouse, sources: ExportResources, s3_server: StandIn
 ) -> None:
     def fail() -> None:
         raise BusyError("not now", retry_after_seconds=1)

@@ -21,7 +21,7 @@ from tests.range_processes import await_end_of, readers_of
 from penstock.exports import all_types
 from penstock.exports.declaration import DatabaseSource
 from penstock.exports.limits import ExportLimits
-from penstock.exports.sources import ExportSources
+from penstock.exports.resources import ExportResources
 from penstock.jobs.cancel import cancel
 from penstock.jobs.rules import JobRules
 from penstock.jobs.run import RunOutcome
@@ -90,7 +90,7 @@ def sources_of(
     at_once: int = 2,
     limits: ExportLimits = SMALL_RANGES,
     meddle: Callable[[], None] = lambda: None,
-) -> ExportSources:
+) -> ExportResources:
     pool = RangePool(home=home, has_demo=False, limits=limits, at_once=at_once)
     return replace(house.sources, range_readers=Meddling(pool, meddle), limits=limits)
 

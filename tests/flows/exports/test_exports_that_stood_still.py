@@ -9,7 +9,7 @@ import pytest
 from tests.export_parts import TENANT, ExportHouse, export_house
 
 from penstock.errors import UnknownDatasetError
-from penstock.exports.sources import ExportSources
+from penstock.exports.resources import ExportResources
 from penstock.jobs.redrive import redrive
 from penstock.jobs.rules import JobRules
 from penstock.jobs.sweep import SweepCounts, Sweeper, release
@@ -45,7 +45,7 @@ class StandingStill:
         return self.inner.create(tenant, path, content)
 
 
-def standing_still(house: ExportHouse, happens: Callable[[], object]) -> ExportSources:
+def standing_still(house: ExportHouse, happens: Callable[[], object]) -> ExportResources:
     return replace(house.sources, outputs=StandingStill(house.sources.outputs, happens))
 
 

@@ -111,7 +111,7 @@ def test_a_success_that_nobody_foresaw_could_not_be_told_keeps_its_files(house: 
             if event.name == "job.succeeded":
                 raise ZeroDivisionError
 
-    house.ports = replace(house.ports, publish=Broken())
+    house.ports = replace(house.ports, publisher=Broken())
     ran = house.run_next(house.worker(finishing(house)))
     assert ran is not None
     assert ran.outcome == "succeeded"
@@ -232,7 +232,7 @@ def test_an_event_that_cannot_be_told_holds_no_other_up(house: JobHouse) -> None
     house.listener.fault = BusyError("Nobody listens.", retry_after_seconds=5)
     for job in jobs:
         cancel(house.ports, job, now=house.now)
-    house.ports = replace(house.ports, publish=listener)
+    house.ports = replace(house.ports, publisher=listener)
     with pytest.raises(ZeroDivisionError):
         empty_outbox(house.ports)
     assert listener.heard.count("job.cancelled") == 20

@@ -18,7 +18,7 @@ from penstock.aws.datasets.exports import S3Exports
 from penstock.aws.jobs.outputs import S3Outputs
 from penstock.errors import UnknownDatasetError, UnknownJobError
 from penstock.exports.limits import ExportLimits
-from penstock.exports.sources import ExportSources
+from penstock.exports.resources import ExportResources
 from penstock.jobs.cancel import cancel, discard
 from penstock.model.job import Job
 
@@ -36,7 +36,7 @@ class Home:
     """Where exports are made: their jobs, what makes them, and what is seen of them."""
 
     house: ExportHouse
-    sources: ExportSources
+    sources: ExportResources
     names: Callable[[Job], list[str]]
     """Everything that a job's folder holds, uploads that nobody finished too."""
 

@@ -80,7 +80,7 @@ def gate(request: pytest.FixtureRequest, house: JobHouse) -> Iterator[Gate]:
     if request.param == "the store":
         house.ports = replace(ports, store=HangingStore(ports.store, gate))
     else:
-        house.ports = replace(ports, publish=HangingListener(ports.publish, gate))
+        house.ports = replace(ports, publisher=HangingListener(ports.publisher, gate))
     yield gate
     gate.opened.set()
 

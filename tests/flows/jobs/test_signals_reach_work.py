@@ -55,7 +55,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 def hinted(house: JobHouse, signals: Signals) -> JobPorts:
     """The house's ports as a process with signals has them."""
     events = HintedEvents(house.listener, signals, audiences=("watchers", "workers"))
-    return replace(house.ports, publish=events)
+    return replace(house.ports, publisher=events)
 
 
 def worker_of(house: JobHouse, work: Work, signals: Signals) -> Worker:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.exports.backup_files import PlannedFile, shares, whole_tables
-from penstock.exports.catalogue import Table
 from penstock.exports.job_folder import JobFolder
+from penstock.exports.table_catalog import Table
 from penstock.exports.table_files import TableFile, table_file_of
 from penstock.local.jobs.outputs import FileOutputs
 from penstock.model.manifest import BesideFile

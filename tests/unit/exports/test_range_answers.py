@@ -12,7 +12,7 @@ from penstock.errors import (
 )
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
-from penstock.exports.parts import Told
+from penstock.exports.parts import OnProgress
 from penstock.exports.postgres import TableQuery
 from penstock.exports.range_answers import Answer, range_read, read_as_described
 from penstock.exports.ranges import TableRange
@@ -34,7 +34,7 @@ class _Failing:
 
 
 def answer_to(error: Exception, place: JobFolder) -> Answer:
-    told: Told = lambda *_: None  # noqa: E731 - as it is passed
+    told: OnProgress = lambda *_: None  # noqa: E731 - as it is passed
     answer = read_as_described(
         TenantReaders(_Failing(error)),
         place,

@@ -34,7 +34,7 @@ def _job() -> Job:
 STEPS: dict[str, Callable[[Job], Job]] = {
     "queued": Job.queued,
     "claimed": lambda job: job.claimed(owner="w", now=NOW),
-    "checked": lambda job: job.checked({"rows": 1}, ()),
+    "checkpointed": lambda job: job.checkpointed({"rows": 1}, ()),
     "finalizing": Job.finalizing,
     "succeeded": lambda job: job.succeeded((), now=NOW, expires_at=NOW + timedelta(days=7)),
     "failed": lambda job: job.failed(FAULT, now=NOW),

@@ -6,6 +6,7 @@ from typing import Any
 from penstock.aws.services.bucket import Bucket, ObjectGoneError
 from penstock.errors import DatasetChangedError
 from penstock.model.dataset import DataFile, name_of_file
+from penstock.model.disposition import disposition
 from penstock.reading.objects import StoredObject
 
 
@@ -27,11 +28,10 @@ class S3Blobs:
         stored = self._bucket.look(wanted.key)
         if stored is None or stored.object != wanted:
             raise _changed(wanted)
-        # A file's name has no character that needs to be escaped here: model/format.py.
         return self._bucket.link(
             wanted.key,
             version_id=stored.version_id,
-            disposition=f'attachment; filename="{file_name}"',
+            disposition=disposition(file_name),
             seconds=seconds,
         )
 

@@ -1,4 +1,4 @@
-"""Lambda's side of the Runtime API, for one process: invocations out, answers in as they come."""
+"""Server: Lambda's Runtime API for one local process: invocations out, answers in."""
 
 import asyncio
 import base64

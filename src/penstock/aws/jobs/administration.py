@@ -67,7 +67,7 @@ def stack_jobs(ssm: Any, *, environment: str) -> JobPorts:
             own_queues=parameters.below(OWN_QUEUES_PATH),
         ),
         letters=SqsDeadLetters(client=sqs, url=dead_letters),
-        publish=_Later(),
+        publisher=_Later(),
         outputs=S3Outputs(client=client_of("s3"), bucket=named(BUCKET_PARAMETER)),
         databases=SsmDatabases(client=ssm, environment=environment, seconds=0, now=utc_now),
     )

@@ -13,7 +13,13 @@ from penstock.aws.jobs.items import (
     shards,
 )
 from penstock.aws.jobs.readable_items import readable_event
-from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
+from penstock.aws.services.dynamo_table import (
+    ConditionFailedError,
+    DynamoTable,
+    Item,
+    ItemWrite,
+    key_of,
+)
 from penstock.model.event import JobEvent
 from penstock.model.job_id import is_job_id
 
@@ -81,7 +87,7 @@ class DynamoJobEvents:
                     names=frozenset({"outbox", "told"}),
                 )
             )
-        except RefusedError:
+        except ConditionFailedError:
             return
 
 

@@ -1,4 +1,4 @@
-"""The table of jobs: what its items are called, and a job and an event as items.
+"""Items: jobs and events as items of the DynamoDB table of jobs, and what those are called.
 
 A job and all its events share the place `{tenant}#{job id}`:
 
@@ -139,7 +139,7 @@ def attributes_of(job: Job) -> dict[str, dict[str, Any]]:
         "stage": {"S": f"{stage}#{_shard(job.id)}"},
         "fencing_token": {"N": str(job.fencing_token)},
         "seq": {"N": str(job.progress.seq)},
-        "word": word_of(job.progress, heartbeat_at=job.heartbeat_at),
+        "word": progress_attributes(job.progress, heartbeat_at=job.heartbeat_at),
     }
     for name in _NUMBERS_OF_REPORTS:
         written[name] = {"N": str(getattr(job, name))}
@@ -150,7 +150,7 @@ def attributes_of(job: Job) -> dict[str, dict[str, Any]]:
     return {**written, **_body(described, job.id)}
 
 
-def word_of(progress: Progress, *, heartbeat_at: datetime | None) -> dict[str, Any]:
+def progress_attributes(progress: Progress, *, heartbeat_at: datetime | None) -> dict[str, Any]:
     """Write an attempt's last word as one attribute."""
     at = None if heartbeat_at is None else text_of(heartbeat_at)
     return {"S": json.dumps({"progress": asdict(progress), "heartbeat_at": at})}

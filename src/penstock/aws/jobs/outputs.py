@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from penstock.aws.services.bucket import Bucket, status_of
 from penstock.aws.services.uploads import PART_BYTES, Upload, parts_of, translated, unwritable
 from penstock.errors import PermanentError
+from penstock.model.disposition import disposition
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.manifest import MANIFEST
 
@@ -106,7 +107,7 @@ class S3Outputs:
         return self._bucket.link(
             _key(tenant, path),
             version_id=None,
-            disposition=f'attachment; filename="{file_name}"',
+            disposition=disposition(file_name),
             seconds=seconds,
         )
 

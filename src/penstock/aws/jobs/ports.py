@@ -30,7 +30,7 @@ def job_ports(settings: JobSettings, clients: Clients) -> JobPorts:
         upkeep=DynamoJobUpkeep(table),
         dispatch=LoggedDispatch(sqs_dispatch(settings, clients)),
         letters=SqsDeadLetters(client=clients.of("sqs"), url=settings.dead_letters_url),
-        publish=BusEvents(client=clients.of("events"), bus=settings.event_bus),
+        publisher=BusEvents(client=clients.of("events"), bus=settings.event_bus),
         outputs=S3Outputs(
             client=clients.of("s3", read_seconds=_UPLOAD_SECONDS), bucket=settings.dataset_bucket
         ),

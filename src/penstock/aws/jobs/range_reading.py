@@ -18,7 +18,7 @@ from penstock.exports.readers import TenantReaders
 from penstock.model.job import Job
 from penstock.ports import Databases, JobStore, Outputs
 
-Outcome = Literal["read", "failed", "left"]
+RangeOutcome = Literal["read", "failed", "left"]
 """`left`: nobody wants the range any more, or its time was up."""
 
 _LOOK_SECONDS = 3.0
@@ -45,7 +45,7 @@ class RangeReading:
     databases: Databases
     limits: ExportLimits
 
-    def one(self, order: RangeOrder, *, ends_at: float) -> tuple[Outcome, Answer | None]:
+    def one(self, order: RangeOrder, *, ends_at: float) -> tuple[RangeOutcome, Answer | None]:
         """Read a range; gives what came of it, and what was answered to whoever waits for it.
 
         Raises BusyError where the jobs or the store can't be used.
@@ -96,7 +96,7 @@ class RangeReading:
                 told=lambda _rows, _bytes: None,
             )
 
-    def _answered(self, order: RangeOrder, place: JobFolder, answer: Answer) -> Outcome:
+    def _answered(self, order: RangeOrder, place: JobFolder, answer: Answer) -> RangeOutcome:
         """Store an answer unless there is one; files that no answer names go.
 
         Cancelling a job removes its files, and ends it behind that. So what is stored after a look
@@ -159,5 +159,5 @@ class RangeReading:
             watch.join()
 
 
-def _said(answer: Answer) -> Outcome:
+def _said(answer: Answer) -> RangeOutcome:
     return "read" if "parts" in answer else "failed"

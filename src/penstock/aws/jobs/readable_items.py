@@ -1,4 +1,4 @@
-"""Readable items: rows that damage or a newer version made unreadable are told from all others."""
+"""Readable items: decodes items of the table of jobs; logs those that it can't decode."""
 
 import logging
 

@@ -49,4 +49,4 @@ def stack_signals(
 
 def with_hints(ports: JobPorts, signals: Signals) -> JobPorts:
     """Have workers told of each request to cancel; sockets hear of events by the bus."""
-    return replace(ports, publish=HintedEvents(ports.publish, signals, audiences=("workers",)))
+    return replace(ports, publisher=HintedEvents(ports.publisher, signals, audiences=("workers",)))

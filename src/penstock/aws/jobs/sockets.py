@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
+from penstock.aws.services.dynamo_table import (
+    ConditionFailedError,
+    DynamoTable,
+    Item,
+    ItemWrite,
+    key_of,
+)
 from penstock.errors import TooManyAtOnceError
 from penstock.model.event import JobEvent
 from penstock.model.job import ANONYMOUS
@@ -79,7 +85,7 @@ class DynamoTickets:
                     values={"now": {"N": str(self._now().timestamp())}},
                 )
             )
-        except RefusedError:
+        except ConditionFailedError:
             return None
         return _listener_of(taken)
 

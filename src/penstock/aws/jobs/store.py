@@ -19,11 +19,17 @@ from penstock.aws.jobs.items import (
     key_place,
     lasting_attributes_of,
     owner,
+    progress_attributes,
     text_of,
-    word_of,
 )
 from penstock.aws.jobs.readable_items import readable_job
-from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
+from penstock.aws.services.dynamo_table import (
+    ConditionFailedError,
+    DynamoTable,
+    Item,
+    ItemWrite,
+    key_of,
+)
 from penstock.errors import (
     ContendedError,
     IdempotencyMismatchError,
@@ -78,7 +84,7 @@ class DynamoJobStore:
         for _ in range(_LOOKS):
             try:
                 self._table.write_all(*writes)
-            except RefusedError as error:
+            except ConditionFailedError as error:
                 own, _, *keys = error.stored
                 if own:
                     return job_of(own)
@@ -144,7 +150,7 @@ class DynamoJobStore:
                 self._table.write(step)
             else:
                 self._table.write_all(step, _put(event))
-        except RefusedError as error:
+        except ConditionFailedError as error:
             (stored, *_) = error.stored
             if not stored:
                 raise UnknownJobError from error
@@ -161,7 +167,7 @@ class DynamoJobStore:
             report = _report(job_place(tenant, job_id), progress, fencing_token, now, rises=rises)
             try:
                 return job_of(self._table.write(report))
-            except RefusedError as error:
+            except ConditionFailedError as error:
                 (found, *_) = error.stored
                 if not found:
                     raise UnknownJobError from error
@@ -251,7 +257,7 @@ def _report(
     """Do as `Job.reported` does; whether the high water `rises` is a condition, too."""
     written = {
         "seq": {"N": str(progress.seq)},
-        "word": word_of(progress, heartbeat_at=now),
+        "word": progress_attributes(progress, heartbeat_at=now),
     }
     if rises:
         written["high_water"] = {"N": str(progress.done)}

@@ -15,7 +15,13 @@ from penstock.aws.jobs.items import (
     text_of,
 )
 from penstock.aws.jobs.readable_items import readable_job
-from penstock.aws.services.dynamo_table import DynamoTable, Item, ItemWrite, RefusedError, key_of
+from penstock.aws.services.dynamo_table import (
+    ConditionFailedError,
+    DynamoTable,
+    Item,
+    ItemWrite,
+    key_of,
+)
 from penstock.model.job import Job
 from penstock.model.job_id import is_job_id
 from penstock.ports import Observation
@@ -57,7 +63,7 @@ class DynamoJobUpkeep:
                     values={"observed": observation_attribute(observation)},
                 )
             )
-        except RefusedError:
+        except ConditionFailedError:
             return
 
     def outdated(self, *, now: datetime, rows_before: datetime) -> Iterator[Job]:

@@ -1,4 +1,4 @@
-"""Accounts of work: what came of each message of a queue, as a line of JSON and as metrics."""
+"""Work: the outcome of each queue message, as a log line and as CloudWatch metrics."""
 
 import logging
 from collections.abc import Callable

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from penstock.aws.services.quick_looks import QuickLooks
+from penstock.aws.services.presigned_reader import PresignedReader
 from penstock.reading.objects import StoredObject
 from penstock.reading.outage import outage
 
@@ -70,7 +70,7 @@ class Bucket:
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
-        self._quick = QuickLooks(client, name)
+        self._quick = PresignedReader(client, name)
         self.name = name
 
     def look(self, key: str) -> ObjectHead | None:

@@ -32,7 +32,7 @@ _CONFLICTS = frozenset(
 )
 
 
-class RefusedError(Exception):
+class ConditionFailedError(Exception):
     """A condition failed, and nothing was written.
 
     `stored` has, for each write in its order, the item as it was found where that write's own
@@ -217,7 +217,7 @@ def _despite_conflicts(made: Callable[[], _Done]) -> _Done:
                 reasons = _reasons(error)
                 codes = {reason.get("Code", "") for reason in reasons}
                 if codes & {"ConditionalCheckFailed", "ConditionalCheckFailedException"}:
-                    raise RefusedError([_found(reason) for reason in reasons]) from error
+                    raise ConditionFailedError([_found(reason) for reason in reasons]) from error
                 if not codes & _CONFLICTS:
                     raise
         wait()

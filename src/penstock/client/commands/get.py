@@ -15,8 +15,8 @@ from penstock.client.files.download import download
 from penstock.client.transfer.coding import WantedCoding
 from penstock.client.transfer.options import DownloadOptions
 from penstock.client.transfer.outcome import Downloaded
-from penstock.client.transfer.patience import Patience
 from penstock.client.transfer.progress import Progress
+from penstock.client.transfer.retry import RetryPolicy
 from penstock.client.transfer.stream import download_to
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -49,7 +49,7 @@ def get(
             key=key_in(os.environ, key_env),
             coding=coding,
             replace=force,
-            patience=Patience(retries=retries),
+            retry=RetryPolicy(retries=retries),
             report=seen.note,
         )
         with ExitStack() as stack:

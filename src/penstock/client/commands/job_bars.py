@@ -10,7 +10,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from penstock.client.commands.pace import Pace
+from penstock.client.commands.throughput import Throughput
 from penstock.client.jobs.job_view import JobView
 from penstock.client.jobs.words import line_of, progress_of, state_of
 from penstock.client.transfer.connection import printable
@@ -72,7 +72,7 @@ class Bars:
             expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, Throughput] = {}
 
     def __enter__(self) -> Self:
         self._drawn.start()
@@ -92,7 +92,7 @@ class Bars:
                 pace="",
                 state="",
             )
-            self._paces[job.id] = Pace()
+            self._paces[job.id] = Throughput()
         pace = self._paces[job.id]
         pace.note(self._clock(), job.high_water)
         total = job.total or None
@@ -122,7 +122,7 @@ class Lines:
         self._say = say
         self._clock = clock
         self._last: dict[str, tuple[str, float]] = {}
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, Throughput] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +133,7 @@ class Lines:
     def show(self, job: JobView) -> None:
         """Say how far a job is, if it is another step or was silent for a while."""
         now = self._clock()
-        pace = self._paces.setdefault(job.id, Pace())
+        pace = self._paces.setdefault(job.id, Throughput())
         pace.note(now, job.high_water)
         state, said_at = self._last.get(job.id, ("", now))
         if job.is_over or (state == job.state and now - said_at < LINE_SECONDS):

@@ -20,8 +20,8 @@ from penstock.client.jobs.jobs_api import JobLook, Jobs
 from penstock.client.jobs.watching import watch
 from penstock.client.jobs.words import ending_of
 from penstock.client.transfer.options import DownloadOptions
-from penstock.client.transfer.patience import Patience
 from penstock.client.transfer.progress import Progress
+from penstock.client.transfer.retry import RetryPolicy
 
 URL_VARIABLE = "PENSTOCK_URL"
 USUAL_URL = "http://localhost:8000"
@@ -54,17 +54,17 @@ class JobOptions:
 class Session:
     """One command at its work: it asks the service, and shows what it is told."""
 
-    def __init__(self, asked: JobOptions, *, patience: Patience | None = None) -> None:
+    def __init__(self, asked: JobOptions, *, retry: RetryPolicy | None = None) -> None:
         self.asked = asked
         self._console = Console(stderr=True)
         self._note: Callable[[str], None] = self._say
         self.begun: str | None = None
         """The job that was begun last, for what is said when the command is stopped."""
-        self._patience = Patience(retries=RETRIES) if patience is None else patience
+        self._patience = RetryPolicy(retries=RETRIES) if retry is None else retry
         self._options = DownloadOptions(
             key=key_in(os.environ, asked.key_env),
             replace=asked.force,
-            patience=self._patience,
+            retry=self._patience,
             report=self._report,
             timeout_seconds=TIMEOUT_SECONDS,
         )
@@ -84,7 +84,7 @@ class Session:
             stack.enter_context(shown)
             self._note = shown.note
             stack.callback(setattr, self, "_note", self._say)
-            for job in watch(jobs, begun, patience=self._patience):
+            for job in watch(jobs, begun, retry=self._patience):
                 shown.show(job)
                 if job.is_over:
                     ended.append(job)

@@ -3,13 +3,13 @@
 from contextlib import closing
 from pathlib import Path
 
-from penstock.client.files.part import Part, url_digest
-from penstock.client.files.place import Place
-from penstock.client.transfer.arrival import Arrival
+from penstock.client.files.partial_file import PartialFile, url_digest
+from penstock.client.files.target import DownloadTarget
 from penstock.client.transfer.coding import accept_encoding, decoded
 from penstock.client.transfer.connection import usable_url
 from penstock.client.transfer.options import DEFAULT_OPTIONS, DownloadOptions
 from penstock.client.transfer.outcome import Downloaded, Measured, compared, downloaded
+from penstock.client.transfer.resumable import ResumableTransfer
 from penstock.client.transfer.stream import download_to
 from penstock.errors import TransferError
 
@@ -37,14 +37,14 @@ def download(
     digest = url_digest(str(address))
     with (
         options.connect(address) as connection,
-        closing(Place(target, address, digest, replace=options.replace)) as place,
+        closing(DownloadTarget(target, address, digest, replace=options.replace)) as place,
     ):
-        arrival = Arrival(
+        arrival = ResumableTransfer(
             connection,
             address,
             accept_encoding=accept_encoding(options.coding),
             accept=place.accept,
-            patience=options.patience,
+            retry=options.retry,
             report=options.report,
             begun=place.begun(options.report),
         )
@@ -62,7 +62,9 @@ def download(
             ) from error
 
 
-def _completed(arrival: Arrival, part: Part, options: DownloadOptions) -> Downloaded:
+def _completed(
+    arrival: ResumableTransfer, part: PartialFile, options: DownloadOptions
+) -> Downloaded:
     stated = arrival.receipt()
     coding = arrival.known.coding
     # As coded first: what is wrong there isn't worth decoding.

@@ -13,13 +13,13 @@ from typing import Any, Self
 import httpx
 
 from penstock.client.transfer.answers import coding_of
-from penstock.client.transfer.arrival import TRIED_AGAIN
 from penstock.client.transfer.coding import decoded
 from penstock.client.transfer.connection import is_hopeless, origin_of, reason_of, usable_url
 from penstock.client.transfer.failures import problem_of, refusal, told
 from penstock.client.transfer.options import DownloadOptions
-from penstock.client.transfer.patience import retry_after_seconds, sentence
 from penstock.client.transfer.progress import Progress
+from penstock.client.transfer.resumable import TRIED_AGAIN
+from penstock.client.transfer.retry import retry_after_seconds, sentence
 from penstock.errors import TransferError
 from penstock.model.clock import utc_now
 
@@ -51,7 +51,7 @@ class ApiAnswer:
 class ApiCalls:
     """Calls to one service, one after the other; use it as a context manager.
 
-    `options` gives the key, the patience, and who is told why it waits.
+    `options` gives the key, how often is tried again, and who is told why it waits.
     """
 
     def __init__(self, url: str, *, options: DownloadOptions) -> None:
@@ -97,7 +97,7 @@ class ApiCalls:
         first of all requests must get a connection at once: who named a wrong URL hears of it.
 
         Raises TransferError if the server refuses (its facts are the `status`, and the `tries` it
-        took), when patience is at its end, and where the answer is no JSON.
+        took), when it was tried often enough, and where the answer is no JSON.
         """
         sent = {**_HEADERS, **(headers or {})}
         content = b""
@@ -112,7 +112,7 @@ class ApiCalls:
         return httpx.URL(self.origin).copy_with(path=path, params=query or None)
 
     def _patiently(self, opened: Callable[[], AbstractContextManager[httpx.Response]]) -> ApiAnswer:
-        patience = self._options.patience
+        retry = self._options.retry
         failures = 0
         while True:
             asked: float | None = None
@@ -123,7 +123,7 @@ class ApiCalls:
                     if reason is None:
                         return _said(response)
                     asked = retry_after_seconds(
-                        response.headers.get("Retry-After"), now=patience.now()
+                        response.headers.get("Retry-After"), now=retry.now()
                     )
             except httpx.TransportError as error:
                 reason = reason_of(error)
@@ -131,7 +131,7 @@ class ApiCalls:
                 if is_vain or is_hopeless(error):
                     raise TransferError(f"{sentence(reason)}: {self.origin}.") from error
             failures += 1
-            wait_seconds = patience.wait_seconds(failures, reason, asked=asked)
+            wait_seconds = retry.wait_seconds(failures, reason, asked=asked)
             self._options.report(
                 Progress(
                     phase="waiting",
@@ -139,7 +139,7 @@ class ApiCalls:
                     note=f"{reason.rstrip('.')}; next try in {wait_seconds:.0f} s",
                 )
             )
-            patience.sleep(wait_seconds)
+            retry.sleep(wait_seconds)
 
     def _what_hinders(self, response: httpx.Response, *, tries: int) -> str | None:
         """Say why to try again; None where the answer is what was asked for."""

@@ -100,7 +100,7 @@ def _made(
 
 
 def _finished(jobs: Jobs, begun: JobLook, options: DownloadOptions) -> JobView:
-    return deque(watch(jobs, [begun], patience=options.patience), maxlen=1)[0]
+    return deque(watch(jobs, [begun], retry=options.retry), maxlen=1)[0]
 
 
 def _json(value: object) -> Any:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from penstock.client.jobs.job_view import JobView
 from penstock.client.jobs.jobs_api import JobLook
-from penstock.client.transfer.patience import Patience
+from penstock.client.transfer.retry import RetryPolicy
 
 FIRST_SECONDS = 0.06
 RUNNING_SECONDS = 1.0
@@ -24,7 +24,7 @@ class LooksAtJobs(Protocol):
         ...
 
 
-def watch(jobs: LooksAtJobs, begun: Sequence[JobLook], *, patience: Patience) -> Iterator[JobView]:
+def watch(jobs: LooksAtJobs, begun: Sequence[JobLook], *, retry: RetryPolicy) -> Iterator[JobView]:
     """Yield each job as it is now, and again whenever it changed, until all are over.
 
     The pause between two rounds of looks is short at first and grows to a second, since many a job
@@ -43,7 +43,7 @@ def watch(jobs: LooksAtJobs, begun: Sequence[JobLook], *, patience: Patience) ->
         if begins and asked <= RUNNING_SECONDS:
             asked = 0
         least = max(asked, A_JOB_SECONDS * (len(running) - begins))
-        patience.sleep(min(max(pause, least), patience.longest_wait_seconds))
+        retry.sleep(min(max(pause, least), retry.longest_wait_seconds))
         has_changed = False
         for job_id, before in list(running.items()):
             looked_again = jobs.look_again(before)

@@ -6,8 +6,8 @@ import httpx
 
 from penstock.client.transfer.coding import WantedCoding
 from penstock.client.transfer.connection import Connection
-from penstock.client.transfer.patience import Patience
 from penstock.client.transfer.progress import Report, ignore
+from penstock.client.transfer.retry import RetryPolicy
 
 READ_TIMEOUT_SECONDS = 90.0
 """Longer than a query may run before its first byte (60 s unless the service is set otherwise)."""
@@ -25,7 +25,7 @@ class DownloadOptions:
     """The digest that the file has to have, where it is known beforehand."""
     again: str = "the same command"
     """What goes on with a download that broke off, as a person is told."""
-    patience: Patience = Patience()  # noqa: RUF009 - frozen
+    retry: RetryPolicy = RetryPolicy()  # noqa: RUF009 - frozen
     report: Report = ignore
     timeout_seconds: float = READ_TIMEOUT_SECONDS
 

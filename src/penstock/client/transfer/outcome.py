@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from penstock.client.transfer.arrival import Arrival
 from penstock.client.transfer.progress import Progress, Report, ignore
 from penstock.client.transfer.receipts import (
     NoReceipt,
@@ -14,6 +13,7 @@ from penstock.client.transfer.receipts import (
     Verdict,
     judge,
 )
+from penstock.client.transfer.resumable import ResumableTransfer
 from penstock.errors import TransferError
 
 
@@ -67,7 +67,7 @@ class Measured:
 
 
 def compared(
-    arrival: Arrival,
+    arrival: ResumableTransfer,
     stated: StatedReceipt | NoReceipt,
     plain: Measured | None,
     *,
@@ -92,7 +92,7 @@ def compared(
 
 
 def downloaded(
-    arrival: Arrival,
+    arrival: ResumableTransfer,
     stated: StatedReceipt | NoReceipt,
     plain: Measured | None,
     *,

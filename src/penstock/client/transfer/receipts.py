@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from penstock.client.transfer.connection import Connection
-from penstock.client.transfer.patience import Patience
+from penstock.client.transfer.retry import RetryPolicy
 from penstock.errors import TransferError
 
 MOST_BYTES = 1 << 16
@@ -53,7 +53,7 @@ class Verdict:
 
 
 def ask(
-    connection: Connection, origin: httpx.URL, receipt_id: str, patience: Patience
+    connection: Connection, origin: httpx.URL, receipt_id: str, retry: RetryPolicy
 ) -> StatedReceipt | NoReceipt:
     """Fetch a receipt from the origin that named it; waits a little while it says `streaming`.
 
@@ -63,7 +63,7 @@ def ask(
     stated: StatedReceipt | NoReceipt = NoReceipt("the receipt could not be fetched")
     for attempt in range(TRIES):
         if attempt:
-            patience.sleep(0.1 * 2 ** (attempt - 1))
+            retry.sleep(0.1 * 2 ** (attempt - 1))
         try:
             with connection.get(url, {"Accept-Encoding": "identity"}) as response:
                 stated = _read(response)

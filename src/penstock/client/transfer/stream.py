@@ -5,11 +5,11 @@ from contextlib import closing
 from itertools import chain
 from typing import BinaryIO
 
-from penstock.client.transfer.arrival import Arrival
 from penstock.client.transfer.coding import accept_encoding, decoded
 from penstock.client.transfer.connection import usable_url
 from penstock.client.transfer.options import DEFAULT_OPTIONS, DownloadOptions
 from penstock.client.transfer.outcome import Downloaded, Measured, compared, downloaded
+from penstock.client.transfer.resumable import ResumableTransfer
 from penstock.errors import TransferError
 
 
@@ -26,12 +26,12 @@ def stream(
     """
     address = usable_url(url)
     with options.connect(address) as connection:
-        arrival = Arrival(
+        arrival = ResumableTransfer(
             connection,
             address,
             accept_encoding=accept_encoding(options.coding),
             accept=lambda _known, anew: _stay(arrival.position) if anew else None,
-            patience=options.patience,
+            retry=options.retry,
             report=options.report,
         )
         pieces = arrival.pieces()

@@ -1,4 +1,4 @@
-"""Rows gathered into groups whose borders don't depend on how the rows came in batches."""
+"""Groups: rows are cut where it doesn't depend on how they came in batches."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Rows as NDJSON lines by Rust's writer, which is the fastest for text, integers and floats."""
+"""Lines: rows as NDJSON by Rust's writer, the fastest for text, integers and floats."""
 
 from io import BytesIO
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 from penstock.formats.rows.cells import plain
 from penstock.formats.rows.file import cut
 from penstock.formats.rows.values import string, value_parts
-from penstock.formats.rows.weave import Part, portions, weave
+from penstock.formats.rows.weave import RowPiece, portions, weave
 from penstock.model.format import Style
 
 
@@ -21,7 +21,7 @@ def objects(
 
 
 def _rows(batch: pa.RecordBatch, style: Style, row_end: bytes) -> memoryview:
-    parts: list[Part] = [b"{"]
+    parts: list[RowPiece] = [b"{"]
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         parts.append((b"," if len(parts) > 1 else b"") + string(name) + b":")
         parts += value_parts(column, int64_as_text=style.int64_as_text)

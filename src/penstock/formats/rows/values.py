@@ -8,14 +8,14 @@ import pyarrow.compute as pc
 
 from penstock.formats.rows import text
 from penstock.formats.rows.cells import Cells, cells, entries, is_scalar, is_text, plain, plain_type
-from penstock.formats.rows.weave import Part, glue
+from penstock.formats.rows.weave import RowPiece, glue
 
 _types = pa.types
 _FIRST_PRINTABLE = 0x20
 _CONTROLS = [bytes([code]) for code in range(_FIRST_PRINTABLE)]
 
 
-def value_parts(column: pa.Array, *, int64_as_text: bool = False) -> Iterator[Part]:
+def value_parts(column: pa.Array, *, int64_as_text: bool = False) -> Iterator[RowPiece]:
     """Give the parts of a column's JSON values, all rows of it; null is `null`.
 
     NaN and the infinities are null, bytes are base16, decimals are numbers with every digit.
@@ -92,7 +92,7 @@ def is_writable(kind: pa.DataType) -> bool:
     return is_scalar(kind)
 
 
-def _quoted(parts: Sequence[pa.Array], column: pa.Array) -> Iterator[Part]:
+def _quoted(parts: Sequence[pa.Array], column: pa.Array) -> Iterator[RowPiece]:
     if not column.null_count:
         yield b'"'
         yield from parts
@@ -116,18 +116,18 @@ def _nested(column: pa.Array) -> pa.Array:
 
 
 def _objects(column: pa.Array) -> pa.Array:
-    parts: list[Part] = []
+    parts: list[RowPiece] = []
     for field, child in zip(column.type, column.flatten(), strict=True):
         parts += [b"," if parts else b"{", string(field.name), b":", *value_parts(child)]
     return glue([*parts, b"}"]) if parts else pa.repeat("{}", len(column))
 
 
-def _names(keys: pa.Array) -> Iterator[Part]:
+def _names(keys: pa.Array) -> Iterator[RowPiece]:
     """Write a map's keys: one of another type than text becomes a string of its text."""
     return value_parts(keys) if is_text(keys.type) else _quoted(cells(keys).parts, keys)
 
 
-def _bracketed(begin: bytes, column: pa.Array, items: Iterable[Part], end: bytes) -> pa.Array:
+def _bracketed(begin: bytes, column: pa.Array, items: Iterable[RowPiece], end: bytes) -> pa.Array:
     """Join the items of each list of the column by commas, within brackets."""
     lengths = pc.fill_null(pc.list_value_length(column), 0).cast(pa.int64())
     edges = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Part: TypeAlias = pa.Array | bytes
+RowPiece: TypeAlias = pa.Array | bytes
 """Strings with one entry a row (null writes nothing), or one constant that stands in every row."""
 
 MAX_ELEMENTS = 1 << 18
@@ -46,7 +46,7 @@ def portions(
         yield from _halves(portion)
 
 
-def weave(parts: Sequence[Part], *, rows: int) -> memoryview:
+def weave(parts: Sequence[RowPiece], *, rows: int) -> memoryview:
     """Write each row's parts one after the other, row after row; nothing stands between them.
 
     Only rows of some portion: all elements together must be few enough for a 32-bit index.
@@ -68,7 +68,7 @@ def weave(parts: Sequence[Part], *, rows: int) -> memoryview:
     return memoryview(values)[:end] if values is not None else memoryview(b"")
 
 
-def glue(parts: Sequence[Part], *, keep_nulls: bool = False) -> pa.Array:
+def glue(parts: Sequence[RowPiece], *, keep_nulls: bool = False) -> pa.Array:
     """Make one array of strings of several parts, at least one of them an array.
 
     A null writes nothing, or, with `keep_nulls`, makes its row null.
@@ -89,7 +89,7 @@ def glue(parts: Sequence[Part], *, keep_nulls: bool = False) -> pa.Array:
     )
 
 
-def _pattern(parts: Sequence[Part]) -> tuple[tuple[int, ...], list[bytes]]:
+def _pattern(parts: Sequence[RowPiece]) -> tuple[tuple[int, ...], list[bytes]]:
     """Give the order of the elements, -1 for the next array, else the place of a constant."""
     pattern: list[int] = []
     constants: list[bytes] = []

@@ -23,7 +23,7 @@ from typing import Self
 
 from penstock.errors import SetupError
 from penstock.local.atomic import exclusive, private_folder, replace_file, sync_folder
-from penstock.reading.engine.convert_task import VERSION, Outcome, Task
+from penstock.reading.engine.convert_task import VERSION, ConvertResult, Task
 
 _PROCESSES = 2
 """Each holds about 300 MB; more of them would hardly be faster on a laptop's disk."""
@@ -173,7 +173,7 @@ class _Child:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def answer(self, task: Task) -> Outcome:
+    def answer(self, task: Task) -> ConvertResult:
         if self._process is None:
             self._process = _started()
         reply = ""
@@ -183,9 +183,9 @@ class _Child:
                 self._process.stdin.flush()
                 reply = self._process.stdout.readline()
         if reply:
-            return Outcome(**json.loads(reply))
+            return ConvertResult(**json.loads(reply))
         status = self.end()
-        return Outcome(
+        return ConvertResult(
             problem=f"{Path(task.source).name} can't be converted: the converter ended with "
             f"status {status}, perhaps for want of memory."
         )

@@ -106,9 +106,9 @@ class JobDatabase:
 
     A file of an older version is brought up to date when it is opened.
 
-    `reads` never waits for a commit. `step` is a transaction that survives a power cut; `word` is
-    one that survives the end of every process, and a power cut once a later step is committed: for
-    what nobody has to find again, such as progress.
+    `reads` never waits for a commit. `durable` is a transaction that survives a power cut;
+    `undurable` is one that survives the end of every process, and a power cut once a later durable
+    one is committed: for what nobody has to find again, such as progress.
 
     `job.change` is the number of the change that made the row what it is: it grows from change to
     change over all jobs, in the order in which they were committed, and none is given twice.
@@ -120,11 +120,11 @@ class JobDatabase:
         self._writes = Database(path, steps=STEPS, durable=True)
         self.reads = Database(path, schema="", durable=True)
 
-    def step(self) -> AbstractContextManager[sqlite3.Connection]:
+    def durable(self) -> AbstractContextManager[sqlite3.Connection]:
         """Run the body as one transaction, alone in writing, that is durable."""
         return self._writes.writing()
 
-    def word(self) -> AbstractContextManager[sqlite3.Connection]:
+    def undurable(self) -> AbstractContextManager[sqlite3.Connection]:
         """Run the body as one transaction, alone in writing, that a power cut may undo."""
         return self._writes.writing(durable=False)
 

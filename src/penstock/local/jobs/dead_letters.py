@@ -20,7 +20,7 @@ class SqliteDeadLetters:
 
     def lay(self, body: str, *, reason: str) -> None:
         """Keep what a queue held, with the reason why it failed for good."""
-        with self._database.step() as connection:
+        with self._database.durable() as connection:
             lay_letter(connection, body, reason=reason, now=self._now())
 
     def list(self, *, limit: int) -> list[DeadLetter]:
@@ -30,7 +30,7 @@ class SqliteDeadLetters:
         return [_letter(*row) for row in found]
 
     def take(self, letter_id: str) -> DeadLetter:
-        with self._database.step() as connection:
+        with self._database.durable() as connection:
             found = connection.execute(
                 # As text: what only looks like a number, such as "01", is no letter's id.
                 f"SELECT {_COLUMNS} FROM dead_letter WHERE CAST(number AS TEXT) = ?",

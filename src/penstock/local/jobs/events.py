@@ -43,7 +43,7 @@ class SqliteJobEvents:
                 return waiting
 
     def published(self, event: JobEvent) -> None:
-        with self._database.word() as connection:
+        with self._database.undurable() as connection:
             connection.execute(
                 "UPDATE job_event SET published = 1 WHERE tenant = ? AND job_id = ? AND seq = ?",
                 (event.tenant, event.job_id, event.seq),

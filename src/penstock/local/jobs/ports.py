@@ -110,7 +110,7 @@ def local_jobs(
                 upkeep=SqliteJobUpkeep(database),
                 dispatch=_Waking(queue, wake, tenants_apart),
                 letters=letters,
-                publish=HintedEvents(
+                publisher=HintedEvents(
                     _StoredIsPublished(), signals, audiences=("watchers", "workers")
                 ),
                 outputs=outputs,

@@ -59,7 +59,7 @@ class SqliteQueue:
 
     def send(self, message: JobMessage, *, delay_seconds: float = 0) -> None:
         now = self._clock()
-        with self._database.word() as connection:
+        with self._database.undurable() as connection:
             connection.execute(
                 "INSERT INTO message (tenant, size, body, since, due) VALUES (?, ?, ?, ?, ?)",
                 (message.tenant, message.size, body_of(message), now, now + delay_seconds),
@@ -88,7 +88,7 @@ class SqliteQueue:
         # The choice is made outside of the transaction: who only looks doesn't wait for those who
         # write, nor make them wait. Where another one takes that message first, it is made anew.
         while (found := self._next(sizes, tenant)) is not None:
-            with self._database.word() as connection:
+            with self._database.undurable() as connection:
                 received = self._taken(connection, found, visible_seconds, holder)
             if received is not None:
                 return received
@@ -97,7 +97,7 @@ class SqliteQueue:
     def release(self, received: ReceivedMessage, *, delay_seconds: float = 0) -> None:
         """Give a message back, to be received after a delay; one that was lost stays hidden."""
         now = self._clock()
-        with self._database.word() as connection:
+        with self._database.undurable() as connection:
             connection.execute(
                 "UPDATE message SET lease = NULL, since = ?, due = ? WHERE id = ? AND lease = ?",
                 (now, now + delay_seconds, received.id, received.lease),
@@ -105,7 +105,7 @@ class SqliteQueue:
 
     def done(self, received: ReceivedMessage) -> None:
         """Forget a message; one that somebody else has received meanwhile stays theirs."""
-        with self._database.word() as connection:
+        with self._database.undurable() as connection:
             connection.execute(
                 "DELETE FROM message WHERE id = ? AND lease = ?", (received.id, received.lease)
             )
@@ -122,7 +122,7 @@ class SqliteQueue:
         dead = [holder for (holder,) in found if is_dead(holder)]
         if not dead:
             return 0
-        with self._database.word() as connection:
+        with self._database.undurable() as connection:
             changed = connection.execute(
                 "UPDATE message SET lease = NULL, since = ?, due = ?"
                 f" WHERE lease IS NOT NULL AND holder IN ({', '.join('?' * len(dead))})",

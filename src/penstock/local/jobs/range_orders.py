@@ -1,4 +1,4 @@
-"""Orders to read ranges of a table, followed one after the other, in a process of their own.
+"""Range orders: followed one after the other, in a process that reads ranges for a worker.
 
 Each line of input is a JSON object: the first says whose table it is, and where its files belong;
 each further one is a `range` to read, or says `stop`. Each line of output is one as well: how far a
@@ -21,7 +21,7 @@ from penstock.errors import JobCancelledError
 from penstock.errors.location import code_path
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
-from penstock.exports.parts import Told
+from penstock.exports.parts import OnProgress
 from penstock.exports.range_answers import read_as_described
 from penstock.exports.readers import TenantReaders
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
@@ -33,7 +33,7 @@ from penstock.local.jobs.outputs import FileOutputs
 _TOLD_SECONDS = 0.2
 """The shortest time between two words on how far a range is."""
 
-Said: TypeAlias = Mapping[str, Any]
+RangeMessage: TypeAlias = Mapping[str, Any]
 
 
 def follow(orders: int, answers: int) -> int:
@@ -43,7 +43,7 @@ def follow(orders: int, answers: int) -> int:
     """
     share_one_heap()
     take_short_turns()
-    waiting: queue.Queue[Said] = queue.Queue()
+    waiting: queue.Queue[RangeMessage] = queue.Queue()
     stopped = threading.Event()
     threading.Thread(
         target=_listen, args=(orders, waiting, stopped), name="orders", daemon=True
@@ -62,10 +62,10 @@ def follow(orders: int, answers: int) -> int:
 
 
 def _read_all(
-    opening: Said,
-    waiting: "queue.Queue[Said]",
+    opening: RangeMessage,
+    waiting: "queue.Queue[RangeMessage]",
     is_stopped: Callable[[], bool],
-    say: Callable[[Said], None],
+    say: Callable[[RangeMessage], None],
     stack: ExitStack,
 ) -> None:
     home = Path(opening["home"])
@@ -92,7 +92,7 @@ def _read_all(
         say(answer)
 
 
-def _told(say: Callable[[Said], None]) -> Told:
+def _told(say: Callable[[RangeMessage], None]) -> OnProgress:
     due = 0.0
 
     def told(rows: int, size_bytes: int) -> None:
@@ -104,13 +104,13 @@ def _told(say: Callable[[Said], None]) -> Told:
     return told
 
 
-def _say(answers: int, said: Said) -> None:
+def _say(answers: int, said: RangeMessage) -> None:
     left = memoryview(json.dumps(said).encode() + b"\n")
     while left:
         left = left[os.write(answers, left) :]
 
 
-def _listen(orders: int, waiting: "queue.Queue[Said]", stopped: threading.Event) -> None:
+def _listen(orders: int, waiting: "queue.Queue[RangeMessage]", stopped: threading.Event) -> None:
     with os.fdopen(orders, "rb", closefd=False) as lines:
         for line in lines:
             said = json.loads(line)

@@ -1,4 +1,4 @@
-"""A pool of processes of this machine, which read ranges of a table for the worker that has it."""
+"""Range pool: the processes of this machine that read ranges of a table for one worker."""
 
 import json
 import os

@@ -43,7 +43,7 @@ class SqliteJobStore:
         self._readable = BodyReader()
 
     def add(self, job: Job, event: JobEvent) -> Job:
-        with self._database.step() as connection:
+        with self._database.durable() as connection:
             same_id = connection.execute(JOB_BODY, (job.tenant, job.id)).fetchone()
             if same_id is not None:
                 # Its answer was lost, and its sender asks again.
@@ -122,7 +122,7 @@ class SqliteJobStore:
     def advance(
         self, job: Job, *, was_version: int, fencing_token: int, event: JobEvent | None = None
     ) -> None:
-        with self._database.step() as connection:
+        with self._database.durable() as connection:
             if not replace_job(
                 connection, job, was_version=was_version, fencing_token=fencing_token
             ):
@@ -134,7 +134,7 @@ class SqliteJobStore:
     def report(
         self, tenant: str, job_id: str, progress: Progress, *, fencing_token: int, now: datetime
     ) -> Job:
-        with self._database.word() as connection:
+        with self._database.undurable() as connection:
             job = find_job(connection, tenant, job_id)
             if (
                 job.fencing_token != fencing_token

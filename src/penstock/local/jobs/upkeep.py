@@ -44,7 +44,7 @@ class SqliteJobUpkeep:
 
     def observe(self, job: Job, observation: Observation) -> None:
         observed = _observation_json().dump_json(observation).decode()
-        with self._database.word() as connection:
+        with self._database.undurable() as connection:
             connection.execute(
                 "UPDATE job SET observed = ? WHERE tenant = ? AND id = ?",
                 (observed, job.tenant, job.id),
@@ -65,7 +65,7 @@ class SqliteJobUpkeep:
                 yield job
 
     def remove(self, tenant: str, job_id: str) -> None:
-        with self._database.step() as connection:
+        with self._database.durable() as connection:
             connection.execute(
                 "DELETE FROM job_event WHERE tenant = ? AND job_id = ?", (tenant, job_id)
             )

@@ -17,7 +17,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ConvertResult:
     """How many rows there are, or the problem in one line."""
 
     rows: int = 0

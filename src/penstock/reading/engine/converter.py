@@ -1,8 +1,8 @@
 """The converter: CSV files into typed Parquet, in a process of its own with one folder to write in.
 
 `python -m penstock.reading.engine.converter` reads one `Task` as JSON a line and answers each with
-one line, an `Outcome`; it ends with its input. Fields are cut by pyarrow's CSV reader and not by
-DuckDB's: that one drops the blank rows of a single column and wants a buffer of many times the
+one line, a `ConvertResult`; it ends with its input. Fields are cut by pyarrow's CSV reader and not
+by DuckDB's: that one drops the blank rows of a single column and wants a buffer of many times the
 longest line.
 """
 
@@ -24,7 +24,7 @@ from penstock.reading.engine.convert_faults import (
     first_fault,
     quoting_is_plain,
 )
-from penstock.reading.engine.convert_task import Outcome, Task
+from penstock.reading.engine.convert_task import ConvertResult, Task
 from penstock.reading.engine.convert_text import utf8_text
 from penstock.reading.engine.convert_types import Guess, narrowed, settled, typed
 
@@ -127,18 +127,20 @@ def _identity(source: Path) -> tuple[int, int, int]:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
-def _done(task: Task) -> Outcome:
+def _done(task: Task) -> ConvertResult:
     source = Path(task.source)
     try:
         rows = convert(source, Path(task.target), work=Path(task.work), null_text=task.null_text)
     except PenstockError as error:
-        return Outcome(problem=error.detail)
+        return ConvertResult(problem=error.detail)
     except OSError as error:
-        return Outcome(problem=f"{source.name} can't be converted: {error.strerror or error}.")
+        return ConvertResult(
+            problem=f"{source.name} can't be converted: {error.strerror or error}."
+        )
     except (pa.ArrowException, MemoryError, UnicodeDecodeError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        return Outcome(problem=f"{source.name} can't be converted: {said}.")
-    return Outcome(rows=rows)
+        return ConvertResult(problem=f"{source.name} can't be converted: {said}.")
+    return ConvertResult(rows=rows)
 
 
 def answer(tasks: TextIO, outcomes: TextIO) -> None:

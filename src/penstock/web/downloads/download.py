@@ -7,7 +7,7 @@ from penstock.reading.engine import Allowance
 from penstock.reading.estimate import refuse_if_too_large
 from penstock.web.answers import Answer
 from penstock.web.downloads.dataset_request import DatasetRequest, open_download
-from penstock.web.downloads.encoded_read import BegunRead, begin
+from penstock.web.downloads.encoded_read import StartedRead, begin
 from penstock.web.downloads.paging import read_page
 from penstock.web.downloads.receipts import WholeRepresentation, known_whole, open_receipt
 from penstock.web.downloads.rows_answer import RowsAnswer
@@ -45,7 +45,7 @@ def download(resources: Resources, request: DatasetRequest, *, allowance: Allowa
     if not (request.is_head or resources.reader.slots.are_wanted):
         # Where others wait, this one may well be refused.
         receipt = receipt.begun(resources.errands)
-    begun: BegunRead | None = None
+    begun: StartedRead | None = None
     try:
         # An answer to HEAD has no rows, and a kept one is read from where it is kept.
         if not request.is_head and resources.spools.find(request.tenant, shown.etag) is None:

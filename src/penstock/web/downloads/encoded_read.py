@@ -62,14 +62,14 @@ class EncodedRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BegunRead:
+class StartedRead:
     """A read that has begun, and its pace, which will be the client's."""
 
     beginning: Beginning
     pace: LatePace
 
 
-def begin(reader: Reader, opened: OpenedDataset, *, allowance: Allowance) -> BegunRead | None:
+def begin(reader: Reader, opened: OpenedDataset, *, allowance: Allowance) -> StartedRead | None:
     """Begin to read what is sent in file order and isn't a page; None for all else.
 
     A page is held whole, and what is sorted or grouped is to be weighed before it is made. Raises
@@ -83,14 +83,14 @@ def begin(reader: Reader, opened: OpenedDataset, *, allowance: Allowance) -> Beg
     beginning = beginning_of(
         reader, opened.dataset, wanted, text=text, allowance=allowance, pace=pace
     )
-    return BegunRead(beginning=beginning, pace=pace)
+    return StartedRead(beginning=beginning, pace=pace)
 
 
-def making_of(
+def new_read(
     reader: Reader,
     opened: OpenedDataset,
     *,
-    begun: BegunRead | None,
+    begun: StartedRead | None,
     page: HeldPage | None,
     coding: Coding,
     allowance: Allowance,

@@ -1,4 +1,4 @@
-"""Answers that are made by reading rows: streamed, or from a spool where a length is needed."""
+"""Rows answer: an answer made by reading rows, streamed or from a spool."""
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
@@ -13,7 +13,7 @@ from penstock.reading.engine import Allowance
 from penstock.reading.scan import Pace
 from penstock.web.answers import Answer, StreamedBody
 from penstock.web.downloads.dataset_request import DatasetRequest, OpenedDataset
-from penstock.web.downloads.encoded_read import BegunRead, EncodedRead, exactly, making_of
+from penstock.web.downloads.encoded_read import EncodedRead, StartedRead, exactly, new_read
 from penstock.web.downloads.page_link import page_url
 from penstock.web.downloads.paging import HeldPage, following_unread, known_rows
 from penstock.web.downloads.receipts import OpenReceipt, WholeRepresentation, open_receipt
@@ -36,7 +36,7 @@ class RowsAnswer:
     caps: AnswerCaps
     allowance: Allowance
     receipt: OpenReceipt
-    begun: BegunRead | None
+    begun: StartedRead | None
     page: HeldPage | None
     known: Future[WholeRepresentation | None]
     ranges: AskedRanges | None = field(init=False, default=None)
@@ -104,7 +104,7 @@ class RowsAnswer:
     def _making(self) -> EncodedRead:
         primed, self.primed = self.primed, None
         begun, self.begun = self.begun, None
-        return primed or making_of(
+        return primed or new_read(
             self.resources.reader,
             self.opened,
             begun=begun,

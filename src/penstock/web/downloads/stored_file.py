@@ -1,4 +1,4 @@
-"""Stored objects: a whole Parquet file as it is, with every kind of range."""
+"""Stored file: a one-file Parquet dataset sent as it is stored, whole or in byte ranges."""
 
 from collections.abc import Iterator
 from http import HTTPStatus

@@ -12,7 +12,7 @@ from typing import Literal
 
 from starlette.types import Message, Scope
 
-Outcome = Literal["complete", "aborted", "left", "refused", "failed"]
+RequestOutcome = Literal["complete", "aborted", "left", "refused", "failed"]
 """`aborted` broke off because of us, `left` because the client did."""
 
 _LONGEST = 200
@@ -83,7 +83,7 @@ class RequestRecord:
         return shown(next((each for each in hidden if self.path.startswith(each)), self.path))
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RequestOutcome:
         """How it ended."""
         if not self.is_whole:
             return "left" if self.problem is None else "aborted"

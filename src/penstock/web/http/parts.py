@@ -13,7 +13,7 @@ AskedRanges = tuple[tuple[int | None, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class BodyPart:
     """What is sent of a body: status, the headers that say so, and the bytes."""
 
     status: int
@@ -21,14 +21,14 @@ class Part:
     pieces: Callable[[], Iterator[bytes]]
 
 
-def part_of(read: Read, *, length: int, media_type: str, ranges: AskedRanges | None) -> Part:
+def part_of(read: Read, *, length: int, media_type: str, ranges: AskedRanges | None) -> BodyPart:
     """Cut the asked ranges out of a body; without any, the whole is sent.
 
     Several ranges become multipart/byteranges, unless they are more than the whole, which is sent
     then. Raises RangeNotSatisfiableError.
     """
     if ranges is None:
-        return Part(
+        return BodyPart(
             status=200,
             headers={"content-length": str(length), "accept-ranges": "bytes"},
             pieces=lambda: read(0, length),
@@ -39,7 +39,7 @@ def part_of(read: Read, *, length: int, media_type: str, ranges: AskedRanges | N
         return part_of(read, length=length, media_type=media_type, ranges=None)
     if len(fitting) == 1:
         only = fitting[0]
-        return Part(
+        return BodyPart(
             status=206,
             headers={
                 "content-length": str(only.stop - only.start),
@@ -51,7 +51,9 @@ def part_of(read: Read, *, length: int, media_type: str, ranges: AskedRanges | N
     return _multipart(read, fitting, length=length, media_type=media_type)
 
 
-def _multipart(read: Read, fitting: tuple[ByteRange, ...], *, length: int, media_type: str) -> Part:
+def _multipart(
+    read: Read, fitting: tuple[ByteRange, ...], *, length: int, media_type: str
+) -> BodyPart:
     boundary = secrets.token_hex(16)
     heads = [
         (
@@ -71,7 +73,7 @@ def _multipart(read: Read, fitting: tuple[ByteRange, ...], *, length: int, media
         yield tail
 
     size = sum(each.stop - each.start for each in fitting) + sum(map(len, heads)) + len(tail)
-    return Part(
+    return BodyPart(
         status=206,
         headers={
             "content-length": str(size),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from penstock.model.dataset import Dataset
+from penstock.model.disposition import disposition
 from penstock.model.format import Format
 from penstock.model.query import Query
 from penstock.model.slice import Aggregate, ColumnRef
@@ -87,7 +88,9 @@ class Representation:
             | coding
             | {
                 "content-type": self.written.media_type,
-                "content-disposition": self._disposition(),
+                "content-disposition": disposition(
+                    self.file_name, attachment=self.query.delivery.attachment
+                ),
                 "x-content-type-options": "nosniff",
             }
         )
@@ -97,7 +100,3 @@ class Representation:
         """What a browser is to call the file."""
         name = self.query.delivery.file_name or self.dataset.name.rpartition("/")[2]
         return f"{name}.{self.written.extension}"
-
-    def _disposition(self) -> str:
-        kind = "attachment" if self.query.delivery.attachment else "inline"
-        return f'{kind}; filename="{self.file_name}"'

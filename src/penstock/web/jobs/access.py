@@ -1,6 +1,6 @@
 """Access: which jobs are there for an asker, and what an asker may have exported."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from penstock.errors import KeyNeededError, UnknownJobError
 from penstock.exports import all_types, named
@@ -9,15 +9,13 @@ from penstock.exports.declaration import ExportType
 from penstock.model.dataset import Dataset
 from penstock.model.job import ANONYMOUS, Job
 from penstock.model.job_id import is_job_id
-from penstock.model.key import Role
+from penstock.model.key import has_role
 from penstock.reading.result_names import EXPORTS
 from penstock.web.downloads.dataset_request import DatasetRequest, open_dataset
 from penstock.web.front.identity import Asker, owns
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.requests import ExportRequest
 from penstock.web.resources import Resources
-
-_RANKS: Mapping[Role, int] = {"reader": 1, "writer": 2, "admin": 3}
 
 
 def visible_job(api: JobsApi, asker: Asker, job_id: str) -> Job:
@@ -92,4 +90,4 @@ def _is_visible(api: JobsApi | None, asker: Asker, job_id: str) -> bool:
 def _may_have(asker: Asker, wanted: ExportType) -> bool:
     if asker.key is None:
         return wanted.role is None and asker.tenant.caps.anonymous_exports
-    return wanted.role is None or _RANKS[asker.key.role] >= _RANKS[wanted.role]
+    return has_role(asker.key.role, least=wanted.role)

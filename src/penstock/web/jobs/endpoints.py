@@ -21,7 +21,7 @@ from penstock.web.jobs.access import checked_export, fitting_types, visible_job
 from penstock.web.jobs.api import JobsApi
 from penstock.web.jobs.listening import missed_of
 from penstock.web.jobs.requests import ExportRequest, JobListRequest
-from penstock.web.jobs.visitors import Turns, refuse_too_large, visitor_of
+from penstock.web.jobs.visitors import VisitorLimit, refuse_too_large, visitor_of
 from penstock.web.resources import Resources
 
 _MOST_LOOKS = 20
@@ -30,7 +30,7 @@ _MOST_LOOKS = 20
 def begin_export(
     resources: Resources,
     api: JobsApi,
-    turns: Turns,
+    turns: VisitorLimit,
     asker: Asker,
     wanted: ExportRequest,
     *,

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from penstock import formats
 from penstock.errors import NotReadyError, ResultGoneError, UnknownDatasetError, UnknownJobError
+from penstock.model.disposition import disposition
 from penstock.model.job import Artifact, Job
 from penstock.model.signature import sign_url
 from penstock.query import pairs_of, refuse_all_but_signature
@@ -130,7 +131,7 @@ def stored_file(
         "etag": tag,
         "cache-control": "private, no-store",
         "content-type": written.media_type,
-        "content-disposition": f'attachment; filename="{_called(file_name(job), shown)}"',
+        "content-disposition": disposition(_called(file_name(job), shown)),
         "x-content-type-options": "nosniff",
     }
     if is_held(request.headers.get("if-none-match"), etag=tag):

@@ -23,9 +23,14 @@ from penstock.web.jobs.requests import (
 )
 from penstock.web.jobs.results import result, stored_file
 from penstock.web.jobs.sockets import new_ticket
-from penstock.web.jobs.visitors import Turns
+from penstock.web.jobs.visitors import VisitorLimit
 from penstock.web.resources import Resources
-from penstock.web.sending.responding import Answering, Sent, dataset_request_of, origin_of
+from penstock.web.sending.responding import (
+    AnswerResponse,
+    RequestRunner,
+    dataset_request_of,
+    origin_of,
+)
 
 _AT_ONCE = 32
 
@@ -40,7 +45,7 @@ def add_job_routes(app: Starlette, resources: Resources, api: JobsApi) -> None:
 
 
 def _add_exports(app: Starlette, resources: Resources, api: JobsApi) -> None:
-    turns, working = Turns(), _Working()
+    turns, working = VisitorLimit(), _Working()
 
     async def begin(request: Request) -> Response:
         content = await read_body(request)
@@ -110,7 +115,7 @@ def _add_jobs(app: Starlette, resources: Resources, api: JobsApi) -> None:
 
 
 def _add_files(app: Starlette, resources: Resources, api: JobsApi) -> None:
-    answering, working = Answering(resources), _Working()
+    answering, working = RequestRunner(resources), _Working()
 
     async def file(request: Request) -> Response:
         asked = dataset_request_of(request)
@@ -134,7 +139,7 @@ def _add(app: Starlette, path: str, answers: Mapping[str, _Endpoint]) -> None:
 
     async def endpoint(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return Sent(Answer(status=204, headers=allow))
+            return AnswerResponse(Answer(status=204, headers=allow))
         return await answers["GET" if request.method == "HEAD" else request.method](request)
 
     app.add_route(path, endpoint, methods=sorted(methods))
@@ -153,4 +158,4 @@ class _Working:
     async def __call__(self, make: Callable[[], Answer]) -> Response:
         if self._limiter is None:
             self._limiter = CapacityLimiter(_AT_ONCE)
-        return Sent(await to_thread.run_sync(make, limiter=self._limiter))
+        return AnswerResponse(await to_thread.run_sync(make, limiter=self._limiter))

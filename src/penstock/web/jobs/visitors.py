@@ -85,7 +85,7 @@ def visitor_of(resources: Resources, asker: Asker) -> str:
     return pseudonym(key, network_of(asker.address), context=asker.tenant.id)
 
 
-class Turns:
+class VisitorLimit:
     """Lets the visitors of a tenant begin jobs, one after the other, while few are under way.
 
     Jobs are counted where they are stored, whichever process took them. Two processes that count at

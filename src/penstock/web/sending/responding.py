@@ -53,7 +53,7 @@ def dataset_request_of(request: Request, *, extension: str = "") -> DatasetReque
     )
 
 
-class Answering:
+class RequestRunner:
     """Runs what makes an answer in a thread, for as long as the client stays.
 
     64 at once; more wait.
@@ -79,10 +79,10 @@ class Answering:
             departure.close()
             raise
         note_what(request)
-        return Sent(answer, resources=self._resources, departure=departure)
+        return AnswerResponse(answer, resources=self._resources, departure=departure)
 
 
-class Sent(Response):
+class AnswerResponse(Response):
     """An answer as the framework's response."""
 
     def __init__(

@@ -152,11 +152,11 @@ def test_a_job_with_thousands_of_artifacts_is_stored_and_one_with_more_is_refuse
     jobs: JobRecords,
 ) -> None:
     job = claimed(jobs, added(jobs))
-    job = moved(jobs, job, job.checked({"rows": 1}, many_artifacts(5_000)))
+    job = moved(jobs, job, job.checkpointed({"rows": 1}, many_artifacts(5_000)))
     assert jobs.store.get("acme", job.id) == job
     with pytest.raises(PermanentError):
-        moved(jobs, job, job.checked({"rows": 1}, many_artifacts(9_000)))
-    job = moved(jobs, job, job.checked({"rows": 2}, many_artifacts(3)))
+        moved(jobs, job, job.checkpointed({"rows": 1}, many_artifacts(9_000)))
+    job = moved(jobs, job, job.checkpointed({"rows": 2}, many_artifacts(3)))
     assert jobs.store.get("acme", job.id) == job
 
 
@@ -270,7 +270,7 @@ def test_a_table_that_refuses_is_busy(jobs: JobRecords, watched: Watched, name: 
     watched.fails = failing(100, name, code="ThrottlingException")
 
     def everything() -> None:
-        step = job.checked({}, ())
+        step = job.checkpointed({}, ())
         jobs.store.advance(step, was_version=job.version, fencing_token=1)
         added(jobs)
         jobs.store.get("acme", job.id)

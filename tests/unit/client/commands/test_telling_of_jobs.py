@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from penstock.client.commands.job_bars import Bars, Lines
-from penstock.client.commands.pace import Pace
+from penstock.client.commands.throughput import Throughput
 from penstock.client.jobs.job_view import JobView, job_of
 from penstock.client.jobs.words import (
     age_of,
@@ -94,7 +94,7 @@ def test_columns_stand_below_each_other() -> None:
 def test_a_pace_is_never_negative_and_never_above_the_fastest(
     steps: list[tuple[float, int]],
 ) -> None:
-    pace, now, done, fastest = Pace(), 0.0, 0, 0.0
+    pace, now, done, fastest = Throughput(), 0.0, 0, 0.0
     for seconds, more in steps:
         now, done = now + seconds, done + more
         fastest = max(fastest, more / seconds)
@@ -103,7 +103,7 @@ def test_a_pace_is_never_negative_and_never_above_the_fastest(
 
 
 def test_a_pace_forgets_what_is_long_ago() -> None:
-    pace = Pace()
+    pace = Throughput()
     for second in range(100):
         pace.note(second, 1_000_000 + second * 10)
     assert pace.a_second == 10

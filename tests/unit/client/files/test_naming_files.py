@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.client.files.names import MOST_BYTES, name_in_disposition, name_in_path, safe_name
-from penstock.client.files.part import url_digest
+from penstock.client.files.partial_file import url_digest
 
 
 @given(st.text(max_size=400))

@@ -1,6 +1,6 @@
 import pytest
 
-from penstock.client.files.part import url_digest
+from penstock.client.files.partial_file import url_digest
 
 URL = "https://data.example/exports/01A.csv?_select=a%2Cb"
 PRESIGNED = "https://bucket.s3.example/acme/exports/01A/file-000001.csv?response-content-type=csv"

@@ -8,7 +8,7 @@ import pytest
 from penstock.client.jobs.job_view import job_of
 from penstock.client.jobs.jobs_api import JobLook
 from penstock.client.jobs.watching import watch
-from penstock.client.transfer.patience import Patience
+from penstock.client.transfer.retry import RetryPolicy
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def watched(
     told = Told(answers)
     seen = [
         (job.id, job.state, job.high_water)
-        for job in watch(told, begun, patience=Patience(sleep=naps.append))
+        for job in watch(told, begun, retry=RetryPolicy(sleep=naps.append))
     ]
     return seen, naps, told
 
@@ -81,7 +81,7 @@ def test_the_service_is_left_alone_for_as_long_as_it_asks() -> None:
     _, naps, _ = watched([looked("a", "ACCEPTED", wait=2)], {"a": answers})
     assert naps == [2, 7, 7]
     _, naps, _ = watched([looked("a", "ACCEPTED", wait=1e9)], {"a": [looked("a", "FAILED")]})
-    assert naps == [Patience().longest_wait_seconds]
+    assert naps == [RetryPolicy().longest_wait_seconds]
 
 
 def test_several_jobs_are_watched_each_to_its_own_end() -> None:

@@ -16,7 +16,7 @@ from penstock.client.transfer.answers import (
     strong_etag,
     unsatisfied_total,
 )
-from penstock.client.transfer.patience import Patience, retry_after_seconds
+from penstock.client.transfer.retry import RetryPolicy, retry_after_seconds
 from penstock.errors import TransferError
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -119,6 +119,6 @@ def test_retry_after_is_never_negative(value: str | None) -> None:
 def test_a_delay_stays_between_half_its_ceiling_and_its_ceiling(
     failures: int, drawn: float
 ) -> None:
-    patience = Patience(draw=lambda: drawn, first_seconds=1, most_seconds=30)
+    retry = RetryPolicy(draw=lambda: drawn, first_seconds=1, most_seconds=30)
     ceiling = min(30, 2 ** min(failures - 1, 10))
-    assert ceiling / 2 <= patience.delay(failures) <= ceiling
+    assert ceiling / 2 <= retry.delay(failures) <= ceiling

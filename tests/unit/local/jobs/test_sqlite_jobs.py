@@ -103,7 +103,7 @@ from penstock.local.jobs.database import JobDatabase, insert_event, insert_job
 
 database = JobDatabase(Path(sys.argv[1]))
 job = a_job(job_id=sys.argv[2])
-with database.step() as connection:
+with database.durable() as connection:
     if sys.argv[3] != "before the job":
         insert_job(connection, job)
     if sys.argv[3] == "before the commit":

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import DatasetChangedError, RangeNotSatisfiableError
-from penstock.web.http.parts import AskedRanges, Part, part_of
+from penstock.web.http.parts import AskedRanges, BodyPart, part_of
 
 BODY = bytes(range(256)) * 4
 
@@ -16,11 +16,11 @@ def read(start: int, stop: int) -> Iterator[bytes]:
         yield BODY[place : min(place + 100, stop)]
 
 
-def made(ranges: AskedRanges | None) -> Part:
+def made(ranges: AskedRanges | None) -> BodyPart:
     return part_of(read, length=len(BODY), media_type="text/csv", ranges=ranges)
 
 
-def body_of(part: Part) -> bytes:
+def body_of(part: BodyPart) -> bytes:
     """The bytes of a part, which are as many as its headers say."""
     body = b"".join(part.pieces())
     assert part.headers["content-length"] == str(len(body))

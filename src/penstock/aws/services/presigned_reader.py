@@ -1,4 +1,4 @@
-"""Quick looks: small requests whose signatures are used again, for those that every download makes.
+"""Presigned reader: small requests that every download makes, whose signatures are used again.
 
 The client takes two milliseconds of a processor for a request, most of it not for sending it. What
 is sent here was signed by the client as a URL and is good for a minute, which takes a third.
@@ -33,7 +33,7 @@ class QuickAnswer:
     content: bytes
 
 
-class QuickLooks:
+class PresignedReader:
     """Asks once, without trying again, and leaves to the client whatever is not plainly told.
 
     After a failure or a refusal nothing is asked this way for a minute: a bucket may accept signed

@@ -1,4 +1,4 @@
-"""Place: where a download's file is going to be, and the part that it grows in."""
+"""Target: where a download's file is going to be, and the part that it grows in."""
 
 import hashlib
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import httpx
 
 from penstock.client.files.names import name_in_path
-from penstock.client.files.part import Part, unfinished
+from penstock.client.files.partial_file import PartialFile, unfinished
 from penstock.client.transfer.answers import KnownRepresentation
-from penstock.client.transfer.arrival import PartialContent
 from penstock.client.transfer.progress import Progress, Report
+from penstock.client.transfer.resumable import PartialContent
 from penstock.errors import SetupError, TransferError
 
 
-class Place:
+class DownloadTarget:
     """Where the file is going to be, which may be known only when the server has named it."""
 
     def __init__(
@@ -26,14 +26,14 @@ class Place:
         file = target
         if target is None or target.is_dir():
             file = unfinished(self._folder, digest)
-        self.part: Part | None = None
+        self.part: PartialFile | None = None
         if file is not None:
             if not file.parent.is_dir():
                 raise SetupError(f"There is no folder {file.parent}.")
-            self.part = Part(file, digest, replace=replace)
+            self.part = PartialFile(file, digest, replace=replace)
 
     @property
-    def opened(self) -> Part:
+    def opened(self) -> PartialFile:
         """The part, once an answer was accepted."""
         if self.part is None:
             raise TransferError("The server sent bytes before any headers.")
@@ -43,7 +43,7 @@ class Place:
         """Open the part under the name that the server gives, if need be, and note the answer."""
         if self.part is None and not anew:
             name = known.file_name or name_in_path(self._address.path)
-            self.part = Part(self._folder / name, self._digest, replace=self._replace)
+            self.part = PartialFile(self._folder / name, self._digest, replace=self._replace)
             self.part.accept(known, True)
         if self.part is not None:
             self.part.accept(known, anew)

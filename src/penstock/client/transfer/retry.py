@@ -1,4 +1,4 @@
-"""Patience: how often a broken transfer is tried again, and how long to wait before."""
+"""Retry: how often a broken transfer is tried again, and how long to wait before."""
 
 import random
 import time
@@ -12,7 +12,7 @@ from penstock.model.clock import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """The bounds of trying again; clock, sleep and chance are parts of it, so a test needs none."""
 
     retries: int = 8
@@ -35,7 +35,7 @@ class Patience:
     def wait_seconds(self, failures: int, reason: str, *, asked: float | None) -> float:
         """Say how long to wait after this many failures in a row, where the server `asked` so long.
 
-        Raises TransferError, which tells the reason, when patience is at its end.
+        Raises TransferError, which tells the reason, when it was tried often enough.
         """
         reason = reason.rstrip(".")
         if failures > self.retries:

@@ -1,4 +1,4 @@
-"""Part: the file that a download grows in, and the note beside it that lets it go on later."""
+"""Partial file: what a download grows in, and the note beside it that lets it go on later."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def unfinished(folder: Path, digest: str) -> Path | None:
     return None
 
 
-class Part:
+class PartialFile:
     """`FILE.part`, locked while open, and `FILE.part.json`, which holds what is known of it.
 
     The note holds a digest of the URL, the ETag, the coding and the ids of receipts: neither the

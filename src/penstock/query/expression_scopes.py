@@ -1,4 +1,4 @@
-"""Expression controls: what the names of `_where` and `_having` mean, and their canonical text."""
+"""Expression scopes: which names `_where` and `_having` may use, and their canonical text."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Sources: what the work of exports reads from and writes to, and within which bounds."""
+"""Resources: the ports, readers and limits that all attempts of a worker process share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from penstock.reading.scan import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportSources:
+class ExportResources:
     """Everything that the work of exports needs, shared by all attempts of a process."""
 
     catalog: Catalog

@@ -1,4 +1,4 @@
-"""Catalogue: which tables a tenant's schema has, and the statements that make such tables again."""
+"""Table catalog: the tables of a tenant's PostgreSQL schema, with their CREATE statements."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

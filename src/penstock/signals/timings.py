@@ -1,4 +1,4 @@
-"""The pace of signals: how long a Redis is waited for, and how soon it is tried again."""
+"""Timings: how long a Redis is waited for, and how soon it is tried again."""
 
 import random
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Timings:
     """Seconds; all of this is waited for in threads of the adapter's own."""
 
     answer_seconds: float = 1.0

@@ -1,4 +1,4 @@
-"""Pace: how fast a job goes, by what was seen of it."""
+"""Throughput: how fast a job goes, by what was seen of it."""
 
 from collections import deque
 
@@ -6,7 +6,7 @@ SECONDS = 15.0
 """What was seen longer ago doesn't count."""
 
 
-class Pace:
+class Throughput:
     """The rate of one count over the last seconds; holds what was seen in them."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Arrival: one representation, fetched in as many answers as it takes."""
+"""Resumable transfer: one representation, fetched in as many answers as it takes."""
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator
@@ -19,9 +19,9 @@ from penstock.client.transfer.answers import (
 )
 from penstock.client.transfer.connection import Connection, is_hopeless, reason_of
 from penstock.client.transfer.failures import refusal, told
-from penstock.client.transfer.patience import Patience, retry_after_seconds, sentence
 from penstock.client.transfer.progress import Phase, Progress, Report
 from penstock.client.transfer.receipts import NoReceipt, StatedReceipt, ask, doubt
+from penstock.client.transfer.retry import RetryPolicy, retry_after_seconds, sentence
 from penstock.errors import TransferError
 
 TRIED_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -47,7 +47,7 @@ class _Break:
     wait_seconds: float | None = None
 
 
-class Arrival:
+class ResumableTransfer:
     """The coded bytes of one URL, across broken connections.
 
     After `pieces` is exhausted, `position` bytes with the digest `sha256` are the whole
@@ -61,7 +61,7 @@ class Arrival:
         *,
         accept_encoding: str,
         accept: Accept,
-        patience: Patience,
+        retry: RetryPolicy,
         report: Report,
         begun: PartialContent | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class Arrival:
         self._url = url
         self._accept_encoding = accept_encoding
         self._accept = accept
-        self._patience = patience
+        self._patience = retry
         self._report = report
         self.known = begun.known if begun else KnownRepresentation()
         self.position = begun.position if begun else 0
@@ -93,10 +93,10 @@ class Arrival:
         """Yield the coded bytes that are still missing, in order, in pieces as they arrive.
 
         Lazy: holds one piece. A break is followed by another request, from the first missing byte
-        on where the server allows it, after a wait as `Patience` says.
+        on where the server allows it, after a wait as `RetryPolicy` says.
 
         Raises TransferError if the server refuses, if an answer doesn't fit the bytes that are
-        there, and when patience is at its end.
+        there, and when it was tried often enough.
         """
         while not self._complete:
             self._tell("connecting" if self.position == 0 else "receiving")
