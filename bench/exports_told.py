@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import exports_worker
 
 if TYPE_CHECKING:
-    from penstock.jobs.run import Work, Worker
+    from penstock.jobs.worker import Work, Worker
     from penstock.local.jobs.queue import SqliteQueue
     from penstock.model.attempt import Attempt
     from penstock.model.job import Job

@@ -11,8 +11,8 @@ from tests.stand_ins import ACCESS_KEY, REGION, SECRET_KEY, StandIn
 
 from penstock.aws.jobs.items import EXPIRES_ATTRIBUTE as FORGOTTEN_ATTRIBUTE
 from penstock.aws.jobs.items import JOBS_TABLE
-from penstock.aws.jobs.sockets import EXPIRES_ATTRIBUTE as SOCKET_EXPIRES_ATTRIBUTE
-from penstock.aws.jobs.sockets import SOCKETS_TABLE
+from penstock.aws.jobs.listener_items import EXPIRES_ATTRIBUTE as SOCKET_EXPIRES_ATTRIBUTE
+from penstock.aws.jobs.listener_items import SOCKETS_TABLE
 from penstock.aws.tenants.keys import KEYS_TABLE
 from penstock.aws.tenants.receipts import EXPIRES_ATTRIBUTE, RECEIPTS_TABLE
 

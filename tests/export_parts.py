@@ -24,8 +24,9 @@ from penstock.local.datasets.catalog import store_catalog
 from penstock.local.datasets.exports import FileExports
 from penstock.local.datasets.publish import publish
 from penstock.local.tenants.keys import SqliteKeys
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.key import Role
 from penstock.reading.engine import ObjectStore
 

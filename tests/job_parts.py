@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import RunOutcome, Work, Worker, run
+from penstock.jobs.run import RunOutcome, run
 from penstock.jobs.submit import Submission, submit
 from penstock.jobs.sweep import SweepCounts, Sweeper, sweep
+from penstock.jobs.worker import Work, Worker
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.databases import FileDatabases
 from penstock.local.jobs.dead_letters import SqliteDeadLetters

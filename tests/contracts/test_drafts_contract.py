@@ -19,7 +19,8 @@ from penstock.errors import DatasetDamagedError
 from penstock.exports.result import manifest_of
 from penstock.local.datasets.exports import FileExports
 from penstock.local.jobs.outputs import FileOutputs
-from penstock.model.job import Artifact, Job
+from penstock.model.artifact import Artifact
+from penstock.model.job import Job
 from penstock.model.manifest import Manifest
 from penstock.model.slice import everything
 from penstock.ports import Drafts, Outputs

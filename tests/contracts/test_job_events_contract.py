@@ -19,7 +19,8 @@ from tests.moving_clock import START
 
 from penstock.errors import StaleJobError
 from penstock.model.event import JobEvent
-from penstock.model.job import Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.model.progress import first_seq
 
 LATER = START + timedelta(minutes=1)

@@ -26,7 +26,9 @@ from penstock.errors import (
     StaleJobError,
     UnknownJobError,
 )
-from penstock.model.job import Artifact, Job, JobFault
+from penstock.model.artifact import Artifact
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.model.progress import Progress
 from penstock.ports import JobFilter
 

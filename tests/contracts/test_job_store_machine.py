@@ -31,8 +31,10 @@ from penstock.errors import (
     StaleJobError,
     UnknownJobError,
 )
+from penstock.model.artifact import Artifact
 from penstock.model.event import EventName, JobEvent
-from penstock.model.job import Artifact, Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.model.job_id import new_job_id
 from penstock.model.job_state import STATES, SUCCESSFUL, TERMINAL, WAITING, JobState
 from penstock.model.progress import Progress, first_seq

@@ -15,7 +15,8 @@ from tests.job_homes import (
 from tests.moving_clock import START
 
 from penstock.errors import UnknownJobError
-from penstock.model.job import Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.ports import JobFilter, Observation
 
 LONG_AGO = START - timedelta(days=90)

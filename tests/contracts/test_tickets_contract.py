@@ -6,7 +6,7 @@ import pytest
 from tests.aws_tables import client_of, fresh_name, make_sockets_table
 from tests.moving_clock import Clock
 
-from penstock.aws.jobs.sockets import DynamoTickets
+from penstock.aws.jobs.tickets import DynamoTickets
 from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.local.jobs.tickets import MemoryTickets
 from penstock.ports import Listener, Tickets

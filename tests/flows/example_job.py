@@ -5,8 +5,8 @@ import hashlib
 from tests.aws_tables import client_of
 from tests.flows.stack_on_stand_ins import Stack, keys_of
 
-from penstock.aws.jobs.sockets import DynamoTickets
 from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.jobs.tickets import DynamoTickets
 from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.model.clock import utc_now
 from penstock.model.event import event_of

@@ -11,7 +11,8 @@ from penstock.jobs.steps import take_step
 from penstock.jobs.submit import Submission, submit
 from penstock.local.jobs.ports import local_jobs
 from penstock.model.event import EventName
-from penstock.model.job import Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.model.progress import Progress
 from penstock.ports import JobPorts
 

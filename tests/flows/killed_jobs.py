@@ -19,8 +19,9 @@ from tests.long_runs import until
 from penstock.errors import SetupError
 from penstock.jobs.redrive import redrive
 from penstock.local.jobs.ports import LocalJobs, local_jobs
+from penstock.model.artifact import Artifact
 from penstock.model.clock import utc_now
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.job_state import WORKING
 from penstock.ports import JobFilter
 

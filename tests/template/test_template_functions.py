@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings
 from tests.template.policies import allowed
 from tests.template.templates import ROOT, Template, expanded, listed, resources
 
-from penstock.aws.jobs import items, sockets
+from penstock.aws.jobs import items, listener_items
 from penstock.aws.jobs.administration import (
     BUCKET_PARAMETER,
     DEAD_LETTERS_PARAMETER,
@@ -52,7 +52,7 @@ WORKERS = ("SmallWorkFunction", "MediumWorkFunction", "LargeWorkFunction")
 TABLES = {
     "ReceiptsTable": (receipts.RECEIPTS_TABLE, receipts.EXPIRES_ATTRIBUTE),
     "JobsTable": (items.JOBS_TABLE, items.EXPIRES_ATTRIBUTE),
-    "SocketsTable": (sockets.SOCKETS_TABLE, sockets.EXPIRES_ATTRIBUTE),
+    "SocketsTable": (listener_items.SOCKETS_TABLE, listener_items.EXPIRES_ATTRIBUTE),
 }
 NO_VALUE = {"Ref": "AWS::NoValue"}
 PROCESS_BYTES = 250_000_000

@@ -26,7 +26,8 @@ from penstock.exports.range_answers import Answer
 from penstock.jobs.routing_facts import routed_facts
 from penstock.jobs.run import Outcome, RunOutcome
 from penstock.jobs.sweep import SweepCounts
-from penstock.model.job import Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.model.message import JobMessage
 from penstock.model.progress import Progress
 from penstock.web.front.access_log import RequestRecord

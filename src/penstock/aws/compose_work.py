@@ -12,7 +12,7 @@ from penstock.aws.services.clients import Clients
 from penstock.exports.wiring import export_sources
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
-from penstock.jobs.run import Worker
+from penstock.jobs.worker import Worker
 from penstock.model.clock import utc_now
 from penstock.ports import Outputs, RangeReaders
 from penstock.settings import JobSettings

@@ -17,7 +17,7 @@ from mangum.types import Scope as EventScope
 from penstock.aws.compose import compose
 from penstock.aws.jobs.ports import job_ports
 from penstock.aws.jobs.signals import stack_signals, with_hints
-from penstock.aws.jobs.sockets import DynamoTickets
+from penstock.aws.jobs.tickets import DynamoTickets
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.origin import OriginSecrets, behind_edge
 from penstock.aws.runtime.function_url import extensions_of, scope_of

@@ -9,8 +9,9 @@ from typing import Any
 
 from penstock.aws.jobs.events import DynamoJobEvents
 from penstock.aws.jobs.socket_events import POST_SECONDS, SocketEvents
-from penstock.aws.jobs.sockets import DynamoSockets, DynamoTickets
+from penstock.aws.jobs.sockets import DynamoSockets
 from penstock.aws.jobs.store import DynamoJobStore
+from penstock.aws.jobs.tickets import DynamoTickets
 from penstock.aws.logs.lines import log_as_json
 from penstock.aws.services.clients import Clients
 from penstock.aws.services.dynamo_table import DynamoTable
@@ -20,7 +21,8 @@ from penstock.ports import JobEvents, JobStore
 from penstock.settings import ReplaySettings, from_environment
 from penstock.web.jobs.listening import after_in, digest_of, missed
 
-_OPEN, _UNKNOWN, _WRONG_TICKET, _TOO_MANY, _BUSY = 200, 400, 403, 429, 503
+_OPEN, _UNKNOWN, _WRONG_TICKET, _TOO_MANY, _BUSY = 200, 400, 401, 429, 503
+"""What web/problems.py says of the same; nothing but a status goes through the gateway."""
 
 _log = logging.getLogger("penstock.jobs")
 

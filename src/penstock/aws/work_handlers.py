@@ -25,7 +25,8 @@ from penstock.aws.logs.work import MessageRecord, work_log
 from penstock.aws.services.clients import Clients
 from penstock.errors import BusyError
 from penstock.errors.location import code_path
-from penstock.jobs.run import RunOutcome, Worker, run
+from penstock.jobs.run import RunOutcome, run
+from penstock.jobs.worker import Worker
 from penstock.lean import share_one_heap
 from penstock.model.job_id import logged_id
 from penstock.model.message import JobMessage, message_from

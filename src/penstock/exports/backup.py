@@ -22,7 +22,7 @@ from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.side_by_side import read_side_by_side
 from penstock.exports.table_catalog import tables_of
 from penstock.exports.table_files import store_table_files
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 from penstock.ports import RangeReaders
 from penstock.reading.result_names import shown_name
 

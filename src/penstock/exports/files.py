@@ -12,9 +12,9 @@ from penstock.exports.resources import ExportResources
 from penstock.exports.result import manifest_of
 from penstock.exports.result_writer import Checkpoint, ResultWriter, is_whole_result
 from penstock.exports.watch import watched
+from penstock.model.artifact import Artifact
 from penstock.model.dataset import Dataset
 from penstock.model.format import Style
-from penstock.model.job import Artifact
 from penstock.model.slice import everything
 from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.engine import Allowance

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from penstock.errors import BusyError, PermanentError
-from penstock.model.job import Artifact, Job
+from penstock.model.artifact import Artifact
+from penstock.model.job import Job
 from penstock.ports import Outputs
 from penstock.reading.tally import Tally
 

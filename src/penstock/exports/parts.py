@@ -10,8 +10,8 @@ from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.formats import parquet
 from penstock.formats.columns.sink import Sink
+from penstock.model.artifact import Artifact
 from penstock.model.format import Style
-from penstock.model.job import Artifact
 from penstock.reading.dataset_files import GROUP_ROWS, dataset_writer, row_groups
 from penstock.reading.read_ahead import ahead
 from penstock.reading.tally import Tally

@@ -19,7 +19,7 @@ from penstock.exports.postgres import Snapshot
 from penstock.exports.ranges import range_of, read_range
 from penstock.exports.readers import TenantReaders
 from penstock.exports.table_files import store_table_files, table_file_of
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 from penstock.ports import RangeRead
 
 Answer: TypeAlias = dict[str, Any]

@@ -18,7 +18,7 @@ from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import OnProgress, Stream, write_parts
 from penstock.exports.postgres import Snapshot, TableQuery
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 
 _PARTS = 1000
 """Numbers of parts that each range has for itself."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from penstock.errors import DatasetDamagedError, PermanentError, RecoverableError
-from penstock.model.job import Artifact, Job
+from penstock.model.artifact import Artifact
+from penstock.model.job import Job
 from penstock.model.manifest import BesideFile, Manifest, Part
 from penstock.ports import Outputs
 from penstock.reading.manifest import MANIFEST, MAX_MANIFEST_BYTES, parse_manifest

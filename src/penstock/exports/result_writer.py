@@ -17,8 +17,9 @@ from penstock.exports.job_folder import JobFolder
 from penstock.exports.parts import Stream, write_parts
 from penstock.exports.resources import ExportResources
 from penstock.exports.result import artifacts_of, manifest_of, stored_result
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 
 _IS_WHOLE = re.compile(r"file-[0-9]+\.[a-z0-9]+")
 

@@ -9,7 +9,7 @@ from penstock.exports.job_folder import JobFolder
 from penstock.exports.parts import OnProgress, write_whole
 from penstock.exports.postgres import Snapshot, TableQuery
 from penstock.exports.ranges import described_values, table_stream, values_of
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 from penstock.ports import RangeRead
 
 

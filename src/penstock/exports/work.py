@@ -29,9 +29,9 @@ from penstock.exports.result import artifacts_of, manifest_of, publish, stored_r
 from penstock.exports.result_writer import Checkpoint, ResultWriter
 from penstock.exports.slices import make_slice, open_slice
 from penstock.exports.tables import make_table
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
 from penstock.model.format import Style
-from penstock.model.job import Artifact
 from penstock.model.manifest import Manifest
 from penstock.reading.manifest import MANIFEST
 

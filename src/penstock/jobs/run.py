@@ -2,43 +2,34 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 from penstock.errors import (
     AlreadyDoneError,
     BusyError,
     JobCancelledError,
-    JobError,
     JobStateError,
-    PenstockError,
-    PermanentError,
     StaleJobError,
     TooLongError,
     UnknownJobError,
     WorkerStoppingError,
 )
 from penstock.jobs.cancel import end_cancelled
+from penstock.jobs.faults import fault_of
+from penstock.jobs.job_attempt import JobAttempt
 from penstock.jobs.progress import Reporter
 from penstock.jobs.publish import tell_again
-from penstock.jobs.rules import JobRules
 from penstock.jobs.steps import take_step
 from penstock.jobs.submit import dispatch
-from penstock.model.attempt import Attempt
+from penstock.jobs.worker import Worker
 from penstock.model.event import EventName, event_of
-from penstock.model.job import Artifact, Job, JobFault, JobKind
+from penstock.model.job import Job
 from penstock.model.job_state import JobState
 from penstock.model.message import JobMessage
-from penstock.model.progress import Progress
-from penstock.ports import JobPorts, Signals
-from penstock.signals.silent import SILENT
-
-Work: TypeAlias = Callable[[Attempt], tuple[Artifact, ...]]
-"""Does a job, up to its manifest, and gives the files of its result."""
 
 Outcome = Literal[
     "succeeded", "retried", "failed", "cancelled", "returned", "repeated", "superseded", "unknown"
@@ -60,24 +51,6 @@ class RunOutcome:
     outcome: Outcome
     job: Job | None
     fault: BaseException | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
-    """What every attempt of this process shares; `owner` names it in leases."""
-
-    ports: JobPorts
-    works: Mapping[JobKind, Work]
-    rules: JobRules
-    owner: str
-    now: Callable[[], datetime]
-    is_stopping: Callable[[], bool] = lambda: False
-    """Whether this process is to end: its attempt is handed to another one then."""
-    had_whole_time: Callable[[float], bool] = lambda _began: False
-    """Whether an attempt that began then (`time.monotonic`) has had all the time that any attempt
-    gets: one that has left no checkpoint by then would come no further the next time."""
-    signals: Signals = SILENT
-    """By which an attempt hears that its job's row is worth a look."""
 
 
 def run(worker: Worker, message: JobMessage) -> RunOutcome:
@@ -117,7 +90,7 @@ def _attempt(worker: Worker, job: Job) -> RunOutcome:
         is_stopping=worker.is_stopping,
         signals=worker.signals,
     )
-    attempt = _Attempt(worker, job, reporter)
+    attempt = JobAttempt(worker, job, reporter)
     began = time.monotonic()
     reporter.begin()
     try:
@@ -210,26 +183,6 @@ def _superseded(worker: Worker, job: Job, *, fault: Exception | None = None) -> 
     return RunOutcome(outcome="superseded", job=job, fault=fault)
 
 
-def fault_of(error: Exception) -> JobFault:
-    """Say what an attempt failed with; of what nobody foresaw, nothing is told."""
-    if isinstance(error, PenstockError):
-        retryable = not isinstance(error, PermanentError) and isinstance(
-            error, JobError | BusyError
-        )
-        return JobFault(
-            code=error.code,
-            kind="recoverable" if retryable else "permanent",
-            message=error.detail,
-            retryable=retryable,
-        )
-    return JobFault(
-        code="internal",
-        kind="unforeseen",
-        message="The service failed; it has been logged.",
-        retryable=True,
-    )
-
-
 def _reached(job: Job) -> object:
     """Give what a later attempt goes on from: of files that follow each other, the last, too."""
     return job.checkpoint, job.artifacts
@@ -237,58 +190,3 @@ def _reached(job: Job) -> object:
 
 def _passes(error: Exception) -> bool:
     return fault_of(error).kind == "recoverable"
-
-
-class _Attempt:
-    """The attempt as its work sees it (model/attempt.py)."""
-
-    def __init__(self, worker: Worker, job: Job, reporter: Reporter) -> None:
-        self._worker = worker
-        self._reporter = reporter
-        self.job = job
-
-    def progress(
-        self, done: int, *, total: int | None = None, size_bytes: int = 0, phase: str = ""
-    ) -> None:
-        self._reporter.say(Progress(done=done, total=total, bytes=size_bytes, phase=phase))
-
-    def is_over(self) -> bool:
-        return self._reporter.is_over()
-
-    def holds(self) -> bool:
-        try:
-            latest = self._worker.ports.store.get(self.job.tenant, self.job.id)
-        except (UnknownJobError, BusyError):
-            return False
-        return latest.fencing_token == self.job.fencing_token and not latest.is_over
-
-    def checkpoint(self, reached: Mapping[str, Any], artifacts: tuple[Artifact, ...]) -> None:
-        self._step(partial(Job.checkpointed, checkpoint=reached, artifacts=artifacts))
-
-    def finalize(self) -> None:
-        self._step(Job.finalizing)
-
-    def succeed(self, artifacts: tuple[Artifact, ...]) -> Job:
-        """End well: the result, its event and the state become true in one step."""
-        now = self._worker.now()
-
-        def step(before: Job) -> Job:
-            latest = self._reporter.latest
-            told = replace(
-                before,
-                progress=replace(latest, seq=before.progress.seq, phase="finished"),
-                high_water=max(before.high_water, latest.done),
-            )
-            return told.succeeded(
-                artifacts, now=now, expires_at=now + self._worker.rules.files_kept
-            )
-
-        self.job = take_step(self._worker.ports, self.job, step, now=now, event="job.succeeded")
-        return self.job
-
-    def _step(self, step: Callable[[Job], Job]) -> None:
-        self._reporter.check()
-        try:
-            self.job = take_step(self._worker.ports, self.job, step, now=self._worker.now())
-        except JobStateError as error:
-            raise JobCancelledError from error

@@ -12,7 +12,8 @@ from penstock.jobs.publish import empty_outbox
 from penstock.jobs.rules import JobRules
 from penstock.jobs.steps import take_step
 from penstock.jobs.submit import dispatch
-from penstock.model.job import Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.ports import JobPorts, Observation
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from penstock.exports.wiring import export_sources, limits_of
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
-from penstock.jobs.run import Worker
+from penstock.jobs.worker import Worker
 from penstock.local.demo.database import found_demo_database, leave_demo_database
 from penstock.local.jobs.owners import this_owner
 from penstock.local.jobs.ports import local_jobs

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 
 from penstock.errors import BusyError
 from penstock.errors.location import code_path
-from penstock.jobs.run import RunOutcome, Worker, run
+from penstock.jobs.run import RunOutcome, run
+from penstock.jobs.worker import Worker
 from penstock.lean import keep_trimmed, share_one_heap, take_short_turns
 from penstock.local.compose_work import compose_work
 from penstock.local.jobs.queue import ReceivedMessage, SqliteQueue

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from penstock.model.job import Artifact, Job
+from penstock.model.artifact import Artifact
+from penstock.model.job import Job
 
 
 class Attempt(Protocol):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from penstock.model.job import Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.model.job_state import JobState
 from penstock.model.progress import Progress
 

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from penstock.errors import JobStateError
+from penstock.model.artifact import Artifact
+from penstock.model.fault import JobFault
 from penstock.model.job_state import SUCCESSFUL, TERMINAL, WAITING, WORKING, JobState
 from penstock.model.progress import Progress, first_seq
 
@@ -27,38 +29,6 @@ ANONYMOUS = "anonymous"
 
 KEY_KEPT = timedelta(hours=24)
 """How long an idempotency key stands for the job that it began, from when the job was made."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """One file of a result; `part` is its name within the job's folder."""
-
-    part: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-FaultClass = Literal["recoverable", "permanent", "unforeseen"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFault:
-    """Why a job or its last attempt failed; `message` may be shown to its user."""
-
-    code: str
-    kind: FaultClass
-    message: str
-    retryable: bool
-
-    def described(self) -> dict[str, Any]:
-        """Give what a client is told, as JSON holds it."""
-        return {
-            "code": self.code,
-            "class": self.kind,
-            "message": self.message,
-            "retryable": self.retryable,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

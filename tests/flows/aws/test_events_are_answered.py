@@ -246,7 +246,7 @@ def test_a_socket_is_opened_told_and_forgotten(
 
 def test_a_ticket_opens_one_socket(invoke: Callable[..., Said]) -> None:
     said = invoke("SocketFunction", "socket-connect")
-    assert json.loads(said.body)["statusCode"] == 403, said.told
+    assert json.loads(said.body)["statusCode"] == 401, said.told
 
 
 def test_the_api_refuses_whom_the_edge_did_not_let_through(invoke: Callable[..., Said]) -> None:

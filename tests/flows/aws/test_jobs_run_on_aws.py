@@ -30,11 +30,13 @@ from penstock.errors import PermanentError, UnknownJobError
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.redrive import redrive
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import RunOutcome, Work, Worker, run
+from penstock.jobs.run import RunOutcome, run
 from penstock.jobs.submit import Submission, submit
 from penstock.jobs.sweep import SweepCounts, Sweeper, sweep
+from penstock.jobs.worker import Work, Worker
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import SIZES, Artifact, Job
+from penstock.model.job import SIZES, Job
 from penstock.model.message import message_from, message_of
 from penstock.ports import JobPorts, Listener
 

@@ -212,9 +212,9 @@ def test_what_asks_for_nothing_is_answered_with_nothing(
 def test_a_ticket_opens_one_socket_and_a_wrong_one_none(functions: Functions, key: str) -> None:
     given = {"ticket": functions.ticket(key)}
     assert functions.socket("$connect", "once=", queryStringParameters=given) == 200
-    assert functions.socket("$connect", "twice=", queryStringParameters=given) == 403
+    assert functions.socket("$connect", "twice=", queryStringParameters=given) == 401
     for wrong in ({"ticket": "made-up"}, {}, None):
-        assert functions.socket("$connect", "none=", queryStringParameters=wrong) == 403
+        assert functions.socket("$connect", "none=", queryStringParameters=wrong) == 401
     assert functions.socket("$disconnect", "once=") == 200
 
 

@@ -15,8 +15,8 @@ from tests.stand_ins import StandIn
 from penstock.aws.compose_work import compose_work
 from penstock.aws.services.clients import Clients
 from penstock.jobs.run import RunOutcome, run
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact
 from penstock.model.message import JobMessage
 from penstock.settings import JobSettings, from_environment
 

@@ -27,8 +27,8 @@ from penstock.aws.services.clients import Clients
 from penstock.exports.limits import ExportLimits
 from penstock.exports.work import export
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import Worker
 from penstock.jobs.submit import Submission, submit
+from penstock.jobs.worker import Worker
 from penstock.local.jobs.owners import this_owner
 from penstock.local.jobs.ports import LocalJobs, local_jobs
 from penstock.local.work import work_off

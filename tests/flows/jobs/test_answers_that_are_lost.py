@@ -17,11 +17,12 @@ from penstock.errors import (
 )
 from penstock.jobs.cancel import cancel, end_cancelled
 from penstock.jobs.publish import empty_outbox
-from penstock.jobs.run import Work
 from penstock.jobs.steps import take_step
+from penstock.jobs.worker import Work
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
 from penstock.model.event import JobEvent
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.job_state import JobState
 from penstock.model.progress import Progress
 from penstock.ports import JobFilter, JobStore

@@ -40,7 +40,8 @@ from penstock.errors import SetupError
 from penstock.jobs.cancel import discard
 from penstock.local.jobs.dead_letters import SqliteDeadLetters
 from penstock.local.jobs.ports import local_jobs
-from penstock.model.job import Job, JobFault
+from penstock.model.fault import JobFault
+from penstock.model.job import Job
 from penstock.model.message import message_from, message_of
 from penstock.model.tenant import Tenant
 from penstock.ports import DeadLetters, Dispatch, JobStore

@@ -20,10 +20,12 @@ from penstock.errors import (
 )
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.redrive import redrive
-from penstock.jobs.run import Work, run
+from penstock.jobs.run import run
+from penstock.jobs.worker import Work
 from penstock.local.jobs.outputs import FileOutputs
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.message import message_of
 
 ARTIFACT = Artifact(part="part-000001-00000.parquet", rows=3, bytes=4, sha256="00" * 32)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from tests.job_parts import JobHouse, job_house
 
-from penstock.jobs.run import Work
+from penstock.jobs.worker import Work
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
 from penstock.model.event import JobEvent
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.progress import Progress
 
 PATIENCE_SECONDS = 60

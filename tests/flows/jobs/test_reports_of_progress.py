@@ -14,8 +14,9 @@ import pytest
 from tests.job_parts import JobHouse, job_house
 
 from penstock.jobs.rules import JobRules
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.progress import Progress
 from penstock.ports import Audience, Heard, Hint
 

@@ -21,8 +21,9 @@ from penstock.local.compose_work import compose_work
 from penstock.local.installation import installation_of
 from penstock.local.jobs.signals import local_signals
 from penstock.local.opened_store import ServedPath
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import SIZES, Artifact
+from penstock.model.job import SIZES
 from penstock.settings import Settings
 
 NEVER_SECONDS = 3600.0

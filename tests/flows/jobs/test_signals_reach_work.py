@@ -21,9 +21,11 @@ from tests.redis_parts import (
 from penstock.jobs.cancel import cancel, discard
 from penstock.jobs.progress import Reporter
 from penstock.jobs.rules import JobRules
-from penstock.jobs.run import RunOutcome, Work, Worker, run
+from penstock.jobs.run import RunOutcome, run
+from penstock.jobs.worker import Work, Worker
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.job_id import new_job_id
 from penstock.model.message import message_of
 from penstock.model.progress import Progress

@@ -11,8 +11,8 @@ from tests.job_parts import JobHouse, job_house
 
 from penstock.errors import RecoverableError
 from penstock.jobs.rules import JobRules, rules_of
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact
 from penstock.model.message import JobMessage
 from penstock.settings import Settings
 

@@ -7,7 +7,7 @@ from tests.moving_clock import START
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.result import artifacts_of, manifest_of, publish, stored_result
 from penstock.local.jobs.outputs import FileOutputs
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 from penstock.model.manifest import Manifest
 from penstock.reading.manifest import parse_manifest
 

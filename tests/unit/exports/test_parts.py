@@ -15,7 +15,7 @@ from penstock.exports.job_folder import JobFolder
 from penstock.exports.limits import ExportLimits
 from penstock.exports.parts import Stream, write_parts, write_whole
 from penstock.local.jobs.outputs import FileOutputs
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 
 SCHEMA = pa.schema({"n": pa.int64(), "name": pa.string()})
 FOLDER = "exports/01J00000000000000000000000"

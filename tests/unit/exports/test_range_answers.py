@@ -18,7 +18,7 @@ from penstock.exports.range_answers import Answer, range_read, read_as_described
 from penstock.exports.ranges import TableRange
 from penstock.exports.readers import TenantReaders
 from penstock.local.jobs.outputs import FileOutputs
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 
 RANGE = TableRange(number=0, snapshot="0-0-1", query=TableQuery(sql="SELECT 1"))
 

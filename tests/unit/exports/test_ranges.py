@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from penstock.exports.postgres import TableQuery
 from penstock.exports.ranges import MOST_RANGES, TableRange, how_many, joined, range_of
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 
 VALUES = (
     st.none()

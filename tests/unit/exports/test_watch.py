@@ -5,7 +5,7 @@ from typing import Any
 from tests.job_homes import a_job
 
 from penstock.exports.watch import watched
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 
 
 class Ending:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from penstock.errors import JobStateError
 from penstock.model.event import event_of
-from penstock.model.job import Job, JobFault, hash_of
+from penstock.model.fault import JobFault
+from penstock.model.job import Job, hash_of
 from penstock.model.job_id import new_job_id
 from penstock.model.job_state import STATES, SUCCESSFUL, TERMINAL, WAITING, WORKING
 from penstock.model.progress import Progress, first_seq

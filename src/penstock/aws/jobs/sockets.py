@@ -1,13 +1,12 @@
-"""Sockets of API Gateway: who may open one, and which are open for whom, in DynamoDB."""
+"""Sockets of API Gateway: which are open for whom, in DynamoDB."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
 
+from penstock.aws.jobs.listener_items import EXPIRES_ATTRIBUTE, attributes_of, listener_of
 from penstock.aws.services.dynamo_table import (
-    ConditionFailedError,
     DynamoTable,
     Item,
     ItemWrite,
@@ -17,22 +16,6 @@ from penstock.errors import TooManyAtOnceError
 from penstock.model.event import JobEvent
 from penstock.model.job import ANONYMOUS
 from penstock.ports import Listener
-
-EXPIRES_ATTRIBUTE = "expires"
-
-SOCKETS_TABLE: Mapping[str, Any] = {
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [
-        {"AttributeName": "place", "AttributeType": "S"},
-        {"AttributeName": "part", "AttributeType": "S"},
-    ],
-    "KeySchema": [
-        {"AttributeName": "place", "KeyType": "HASH"},
-        {"AttributeName": "part", "KeyType": "RANGE"},
-    ],
-}
-"""The table of tickets and sockets, as CreateTable and CloudFormation write it; its TTL attribute
-is EXPIRES_ATTRIBUTE."""
 
 LONGEST_OPEN = timedelta(hours=1)
 """Whoever listens shows at least this often that the key is still good; API Gateway itself ends a
@@ -46,48 +29,7 @@ _SETTLED = timedelta(seconds=30)
 
 _RETRY_SECONDS = 10
 
-_TICKET = "ticket"
 _OPEN = "socket"
-
-
-class DynamoTickets:
-    """Items `#ticket#{SHA-256}`, part `ticket`, with whose they are and until when.
-
-    A ticket is taken by the delete of its item, on condition that it still counts: once, whoever
-    asks at the same time. Its end is compared with the clock of who takes it, which may differ a
-    little from the clock of who gave it.
-    """
-
-    def __init__(self, table: DynamoTable, *, now: Callable[[], datetime]) -> None:
-        self._table = table
-        self._now = now
-
-    def put(self, ticket_sha256: str, listener: Listener, *, seconds: int) -> None:
-        until = ceil(self._now().timestamp()) + seconds
-        self._table.write(
-            ItemWrite(
-                operation="Put",
-                place=_ticket_place(ticket_sha256),
-                part=_TICKET,
-                item={**_attributes_of(listener), EXPIRES_ATTRIBUTE: {"N": str(until)}},
-            )
-        )
-
-    def take(self, ticket_sha256: str) -> Listener | None:
-        try:
-            taken = self._table.write(
-                ItemWrite(
-                    operation="Delete",
-                    place=_ticket_place(ticket_sha256),
-                    part=_TICKET,
-                    condition=f"#{EXPIRES_ATTRIBUTE} > :now",
-                    names=frozenset({EXPIRES_ATTRIBUTE}),
-                    values={"now": {"N": str(self._now().timestamp())}},
-                )
-            )
-        except ConditionFailedError:
-            return None
-        return _listener_of(taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +71,7 @@ class DynamoSockets:
                 "sockets", limit=self._most, retry_after_seconds=_RETRY_SECONDS
             )
         until = ceil((self._now() + LONGEST_OPEN).timestamp())
-        item = {**_attributes_of(listener), EXPIRES_ATTRIBUTE: {"N": str(until)}}
+        item = {**attributes_of(listener), EXPIRES_ATTRIBUTE: {"N": str(until)}}
         self._table.write_all(
             ItemWrite(operation="Put", place=_socket_place(socket_id), part=_OPEN, item=item),
             ItemWrite(operation="Put", place=place, part=socket_id, item=item),
@@ -144,7 +86,7 @@ class DynamoSockets:
     def listener(self, socket_id: str) -> Listener | None:
         """Give whose socket this is; None if it isn't open. Raises BusyError."""
         found = self._table.get(_socket_place(socket_id), _OPEN)
-        return None if found is None else _listener_of(found)
+        return None if found is None else listener_of(found)
 
     def forget(self, socket: Socket) -> None:
         """Forget a socket that was found gone. Raises BusyError."""
@@ -186,25 +128,7 @@ class DynamoSockets:
         self._table.delete_all([(_socket_place(socket_id), _OPEN)])
 
 
-def _attributes_of(listener: Listener) -> dict[str, dict[str, Any]]:
-    return {
-        "tenant": {"S": listener.tenant},
-        "user": {"S": listener.user},
-        "admin": {"BOOL": listener.is_admin},
-    }
-
-
-def _listener_of(item: Item) -> Listener:
-    return Listener(
-        tenant=item["tenant"]["S"], user=item["user"]["S"], is_admin=item["admin"]["BOOL"]
-    )
-
-
 # A tenant's id is never empty, and has no “#”.
-
-
-def _ticket_place(ticket_sha256: str) -> str:
-    return f"#ticket#{ticket_sha256}"
 
 
 def _socket_place(socket_id: str) -> str:

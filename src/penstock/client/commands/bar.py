@@ -15,7 +15,7 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from penstock.client.transfer.connection import printable
+from penstock.client.terminal import printable
 from penstock.client.transfer.progress import Phase, Progress
 
 

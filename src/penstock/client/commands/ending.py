@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-from penstock.client.transfer.connection import printable
+from penstock.client.terminal import printable
 from penstock.errors import SetupError, TransferError
 
 KEY_VARIABLE = "PENSTOCK_KEY"

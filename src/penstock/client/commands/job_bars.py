@@ -13,7 +13,7 @@ from rich.text import Text
 from penstock.client.commands.throughput import Throughput
 from penstock.client.jobs.job_view import JobView
 from penstock.client.jobs.words import line_of, progress_of, state_of
-from penstock.client.transfer.connection import printable
+from penstock.client.terminal import printable
 
 _BAR = 14
 _SHOWN_OF_ID = 6

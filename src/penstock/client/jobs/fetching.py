@@ -11,7 +11,7 @@ from penstock import formats
 from penstock.client.files.download import download
 from penstock.client.jobs.as_one_file import Finish, as_one_file
 from penstock.client.jobs.jobs_api import Jobs, Result
-from penstock.client.transfer.connection import printable
+from penstock.client.terminal import printable
 from penstock.client.transfer.options import DownloadOptions
 from penstock.client.transfer.outcome import Downloaded
 from penstock.client.transfer.stream import download_to

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.client.transfer.connection import printable
+from penstock.client.terminal import printable
 from penstock.errors import TransferError
 
 WELL = frozenset({"SUCCEEDED", "SUCCEEDED_WITH_REJECTS"})

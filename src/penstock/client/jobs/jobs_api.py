@@ -11,8 +11,9 @@ import httpx
 
 from penstock.client.jobs.calls import ApiAnswer, ApiCalls
 from penstock.client.jobs.job_view import DELETED, JobView, job_id_of, job_of
+from penstock.client.terminal import printable
 from penstock.client.transfer.answers import strong_etag
-from penstock.client.transfer.connection import printable, usable_url
+from penstock.client.transfer.connection import usable_url
 from penstock.errors import SetupError, TransferError
 
 _NOT_FOUND = 404

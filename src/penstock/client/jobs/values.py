@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.client.transfer.connection import printable
+from penstock.client.terminal import printable
 from penstock.errors import SetupError
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,1000}")

@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from penstock import __version__
+from penstock.client.terminal import printable
 from penstock.errors import SetupError, TransferError
 
 MOST_REDIRECTS = 5
@@ -38,11 +39,6 @@ def origin_of(url: httpx.URL) -> str:
 def shown(url: httpx.URL) -> str:
     """Write a URL for a terminal: without its query, which may hold a signature."""
     return printable(str(url.copy_with(query=None, fragment=None)))
-
-
-def printable(text: str) -> str:
-    """Keep a server's text from steering the terminal that it is printed on."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 class Connection:

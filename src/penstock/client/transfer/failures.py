@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 import httpx
 
+from penstock.client.terminal import printable
 from penstock.client.transfer.answers import coding_of
 from penstock.client.transfer.coding import decoded
-from penstock.client.transfer.connection import Connection, origin_of, printable
+from penstock.client.transfer.connection import Connection, origin_of
 from penstock.errors import TransferError
 
 MOST_BYTES = 1 << 16

@@ -16,7 +16,7 @@ from penstock.errors import JobCancelledError, RecoverableError
 from penstock.exports.limits import ExportLimits
 from penstock.exports.range_answers import range_read
 from penstock.lean import give_back
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 from penstock.ports import RangeRead, RangesRequest
 
 _LOOK_SECONDS = 0.1

@@ -6,7 +6,8 @@ from typing import get_args
 from penstock import formats
 from penstock.exports.declaration import ExportType
 from penstock.model.event import EventName
-from penstock.model.job import FaultClass, JobKind
+from penstock.model.fault import FaultClass
+from penstock.model.job import JobKind
 from penstock.model.job_state import STATES
 from penstock.web.jobs.requests import MOST_JOBS, USUAL_JOBS
 from penstock.web.openapi.additions import Additions

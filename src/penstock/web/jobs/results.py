@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 from penstock import formats
 from penstock.errors import NotReadyError, ResultGoneError, UnknownDatasetError, UnknownJobError
+from penstock.model.artifact import Artifact
 from penstock.model.disposition import disposition
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.signature import sign_url
 from penstock.query import pairs_of, refuse_all_but_signature
 from penstock.reading.engine import Allowance

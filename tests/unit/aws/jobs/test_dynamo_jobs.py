@@ -29,7 +29,9 @@ from penstock.errors import (
     PermanentError,
     StaleJobError,
 )
-from penstock.model.job import KEY_KEPT, Artifact, Job, JobFault
+from penstock.model.artifact import Artifact
+from penstock.model.fault import JobFault
+from penstock.model.job import KEY_KEPT, Job
 from penstock.model.job_id import logged_id
 from penstock.model.progress import Progress
 

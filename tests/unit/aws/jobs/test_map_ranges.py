@@ -13,7 +13,7 @@ from penstock.aws.jobs.map_ranges import MapRanges
 from penstock.errors import BusyError, JobCancelledError, PermanentError, RecoverableError
 from penstock.exports.job_folder import JobFolder
 from penstock.local.jobs.outputs import FileOutputs
-from penstock.model.job import Artifact
+from penstock.model.artifact import Artifact
 from penstock.ports import Outputs, RangeRead, RangesRequest
 
 COUNT = 7

@@ -16,7 +16,8 @@ from penstock.exports.limits import ExportLimits
 from penstock.exports.postgres import TableQuery
 from penstock.exports.ranges import TableRange
 from penstock.jobs.cancel import cancel, end_cancelled
-from penstock.model.job import Artifact, Job
+from penstock.model.artifact import Artifact
+from penstock.model.job import Job
 from penstock.ports import Databases, JobStore, Outputs
 
 RANGE = TableRange(number=0, snapshot="0-0-1", query=TableQuery(sql="SELECT 1"))

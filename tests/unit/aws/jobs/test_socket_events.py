@@ -11,7 +11,8 @@ from tests.moving_clock import Clock
 from tests.stand_ins import StandIn
 
 from penstock.aws.jobs.socket_events import SocketEvents
-from penstock.aws.jobs.sockets import LONGEST_OPEN, DynamoSockets, DynamoTickets
+from penstock.aws.jobs.sockets import LONGEST_OPEN, DynamoSockets
+from penstock.aws.jobs.tickets import DynamoTickets
 from penstock.aws.services.dynamo_table import DynamoTable
 from penstock.errors import BusyError, TooManyAtOnceError
 from penstock.model.job import ANONYMOUS

@@ -11,8 +11,9 @@ from tests.job_parts import JobHouse, job_house
 from penstock.jobs.cancel import discard
 from penstock.local.jobs.database import JobDatabase
 from penstock.local.jobs.left_folders import LeftFolders
+from penstock.model.artifact import Artifact
 from penstock.model.attempt import Attempt
-from penstock.model.job import Artifact, Job
+from penstock.model.job import Job
 from penstock.model.job_id import new_job_id
 
 DAY = 86_400.0
