@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from penstock.model.dataset import DataFile, Dataset
 from penstock.reading.describe import describe_file
 from penstock.reading.engine import Allowance, Engine, ObjectStore
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 from penstock.reading.slots import ScanSlots
 from penstock.reading.workers import Workers
 

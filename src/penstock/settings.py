@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     spool_bytes: int = Field(default=64_000_000, ge=0)
     """Largest result that is built in a temporary file to give it a length and ranges."""
     sort_spill_bytes: int = Field(default=1_000_000_000, ge=0)
-    """Temporary space for sorts, groups and distinct rows, all running ones together."""
+    """Temporary space for sorts, groups and distinct rows, all running ones together, and for what
+    a slow reader has not taken yet, each."""
     engine_memory_bytes: int = Field(default=160_000_000, ge=64_000_000)
     engine_threads: int = Field(default=1, ge=1)
     encode_threads: int = Field(default=2, ge=1)

@@ -31,7 +31,8 @@ from penstock.ports import Catalog
 from penstock.reading import sql
 from penstock.reading.engine import Engine, ObjectStore
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 
 AREAS = pa.table({"reference": ["a", "b", "c"], "entity": [1, 2, 3]})
 

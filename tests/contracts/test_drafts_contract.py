@@ -25,7 +25,8 @@ from penstock.model.manifest import Manifest
 from penstock.model.slice import everything
 from penstock.ports import Drafts, Outputs
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
 
 BUCKET = "drafts"

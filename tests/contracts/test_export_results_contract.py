@@ -24,7 +24,8 @@ from penstock.model.slice import everything
 from penstock.ports import Blobs, ExportResults
 from penstock.reading.engine import Engine, ObjectStore
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
 
 BUCKET = "exports"

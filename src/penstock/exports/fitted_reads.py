@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from penstock.model.dataset import Dataset
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 
 _BATCH_BYTES = 2 << 20
 _FEWEST_ROWS = 64

@@ -7,7 +7,7 @@ from datetime import datetime
 from penstock.exports.limits import ExportLimits
 from penstock.exports.readers import TenantReaders
 from penstock.ports import Catalog, Drafts, ExportResults, Keys, Outputs, RangeReaders
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterator
 from penstock.model.dataset import Dataset
 from penstock.model.slice import Slice
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Batch, Pace, Reader, scan
+from penstock.reading.reader import Batch, Pace, Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
 
 

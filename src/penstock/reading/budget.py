@@ -7,7 +7,7 @@ readers, a batch that is held in each stage would be hundreds of megabytes.
 from collections.abc import Iterable, Iterator
 
 from penstock.errors import BudgetExceededError
-from penstock.reading.scan import Batch
+from penstock.reading.reader import Batch
 
 
 def within_rows(batches: Iterable[Batch], *, max_rows: int | None) -> Iterator[Batch]:

@@ -6,7 +6,8 @@ from penstock.model.dataset import Dataset
 from penstock.model.slice import AfterRows, Slice
 from penstock.reading import sql
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Reader, open_rows, refuse_if_changed
+from penstock.reading.reader import Reader
+from penstock.reading.scan import open_rows, refuse_if_changed
 
 
 def count_rows(

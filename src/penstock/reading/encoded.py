@@ -13,7 +13,8 @@ from penstock.model.slice import Slice
 from penstock.reading.budget import within_bytes, within_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.even_batches import even
-from penstock.reading.scan import Batch, Pace, Reader, scan
+from penstock.reading.reader import Batch, Pace, Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
 from penstock.reading.tally import Tally
 

@@ -11,7 +11,8 @@ from penstock.reading.beginning import Beginning
 from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.encoded import AnswerCaps, encode_batches, text_types
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Batch, Reader, scan
+from penstock.reading.reader import Batch, Reader
+from penstock.reading.scan import scan
 from penstock.reading.tally import Tally
 
 _SAMPLE_ROWS = 1000

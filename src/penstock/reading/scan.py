@@ -1,11 +1,10 @@
 """Scans: the batches of a slice, in order, from queries that never outlive their reader's pace."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -13,69 +12,14 @@ from penstock.errors import DatasetChangedError, SpillExceededError
 from penstock.model.dataset import Dataset
 from penstock.model.slice import AfterKeys, Slice
 from penstock.reading import sql
-from penstock.reading.engine import Allowance, Engine, Rows
+from penstock.reading.engine import Allowance, Rows
 from penstock.reading.read_ahead import ahead
-from penstock.reading.slots import ScanSlots
-from penstock.reading.workers import Workers
+from penstock.reading.reader import Batch, Pace, Reader
 
 _BATCHES_AHEAD = 1
 _QUICK_SECONDS = 0.1
 _TURN_SECONDS = 0.05
 """What a query gets, at least, of its row group when others wait: more than it reads twice."""
-
-
-class Pace(Protocol):
-    """What a scan knows of its reader."""
-
-    def is_slow(self) -> bool:
-        """Whether the reader has fallen behind, so that the query is to end at the next border."""
-        ...
-
-    def wait(self) -> None:
-        """Return once the reader has caught up. Raises ScanCancelledError if it has left."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """What every scan of this process shares."""
-
-    engine: Engine
-    slots: ScanSlots
-    workers: Workers
-    is_stored: Callable[[Dataset], bool]
-    """Whether what was read of its files until now is this version's (Catalog.is_stored)."""
-    batch_rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A batch of the answer, and what tells the position of each of its rows.
-
-    `hidden` holds sort keys as text and, last, places in the file; `base` is added to a place, and
-    is the place of the first row where rows are simply counted. None: rows have no place.
-    """
-
-    rows: pa.RecordBatch
-    hidden: tuple[pa.Array, ...] = ()
-    base: int | None = None
-
-    def position(self, row: int) -> AfterKeys | None:
-        """Give the position to go on behind a row of this batch."""
-        if self.base is None:
-            return None
-        if not self.hidden:
-            return AfterKeys((), self.base + row)
-        *keys, places = (column[row].as_py() for column in self.hidden)
-        return AfterKeys(tuple(keys), self.base + places)
-
-    def cut(self, start: int, stop: int) -> "Batch":
-        """Give the rows from `start` to before `stop`, without copying."""
-        return Batch(
-            rows=self.rows.slice(start, stop - start),
-            hidden=tuple(column.slice(start, stop - start) for column in self.hidden),
-            base=self.base if self.base is None or self.hidden else self.base + start,
-        )
 
 
 def scan(

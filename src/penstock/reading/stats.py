@@ -6,7 +6,7 @@ from penstock.model.dataset import Dataset
 from penstock.reading import sql
 from penstock.reading.counting import single_row
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from penstock.ports import Ports
 from penstock.reading.engine import Engine
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 from penstock.reading.slots import ScanSlots
 from penstock.reading.workers import Workers
 from penstock.settings import Settings

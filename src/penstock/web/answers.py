@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Pace
+from penstock.reading.reader import Pace
 
 EXPOSED_HEADERS = (
     "Accept-Ranges, Content-Disposition, Content-Range, Download-Id, ETag, Link, "

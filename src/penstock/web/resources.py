@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from penstock.ports import Ports
 from penstock.query import QueryLimits
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 from penstock.web.downloads.spools import Spools
 from penstock.web.front.access_log import Keep
 

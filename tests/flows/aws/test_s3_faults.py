@@ -20,7 +20,8 @@ from penstock.model.dataset import Dataset
 from penstock.model.slice import everything
 from penstock.reading import sql
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 
 BUCKET = "faults"
 KEY = "acme/datasets/area.parquet"

@@ -37,7 +37,7 @@ from penstock.model.signature import SigningKey
 from penstock.query import CursorCodec, QueryLimits, pairs_of, parse
 from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 from penstock.reading.tally import Tally
 
 BLOCKS, TABLES, QUERIES = 28, 12, 30

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.reading_parts import reader_over
 
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 
 
 @pytest.fixture(scope="module")

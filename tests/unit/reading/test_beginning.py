@@ -15,7 +15,7 @@ from penstock.reading.beginning import Beginning, beginning_of
 from penstock.reading.encoded import AnswerCaps
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE, refuse_if_too_large
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 from penstock.reading.sql import TextTypes
 
 OUTPUTS = (Output("n", ColumnRef("n")),)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import BudgetExceededError
 from penstock.reading.budget import within_bytes, within_rows
-from penstock.reading.scan import Batch
+from penstock.reading.reader import Batch
 
 SIZES = st.lists(st.integers(0, 20))
 

@@ -13,7 +13,7 @@ from penstock.model.format import Style
 from penstock.model.slice import ColumnRef, Output, Slice
 from penstock.reading.encoded import AnswerCaps, encoded
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 from penstock.reading.tally import Tally
 
 ROWS = 20_000

@@ -19,7 +19,8 @@ from penstock.model.slice import everything
 from penstock.reading import sql
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.exactness import refuse_inexact
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 
 UTC_NS = pa.timestamp("ns", "UTC")
 WIDE = pa.decimal256(50, 0)

@@ -11,7 +11,7 @@ from penstock.model.dataset import Dataset
 from penstock.model.slice import ColumnRef, Like, Slice, everything
 from penstock.reading.counting import count_rows
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Reader
+from penstock.reading.reader import Reader
 
 ALPHABET = "aAb%_.*\\[]()?+^$|{}\n\0é😀"
 VALUES = [

@@ -20,7 +20,8 @@ from penstock.model.slice import ColumnRef, Compare, Constant, Output, Slice
 from penstock.reading.describe import describe_file
 from penstock.reading.estimate import AT_ONCE
 from penstock.reading.objects import StoredObject
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes, file_order
 
 BUCKET = "quick-reads"

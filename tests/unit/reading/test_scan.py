@@ -31,7 +31,8 @@ from penstock.model.slice import (
 from penstock.reading.counting import count_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Batch, Reader, scan
+from penstock.reading.reader import Batch, Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
 
 ROWS = 5000

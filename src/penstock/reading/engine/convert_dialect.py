@@ -20,7 +20,7 @@ _VALUE = re.compile(r"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?|[0-9]{4}-[0-9]{2}-[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class CsvDialect:
     """How a file is to be read: `names` are distinct and none is blank."""
 
     delimiter: str
@@ -28,7 +28,7 @@ class Dialect:
     has_rows: bool
 
 
-def read_dialect(text: Path, *, named: str) -> Dialect:
+def read_dialect(text: Path, *, named: str) -> CsvDialect:
     """Read the dialect off the first MiB of a text in UTF-8.
 
     Raises SetupError, one line that begins with `named`, if the first line isn't one of names.
@@ -48,7 +48,7 @@ def read_dialect(text: Path, *, named: str) -> Dialect:
             f"{named}: the first line holds values ({', '.join(header[:3])}) and must hold the "
             "column names: put a line of names above it."
         )
-    return Dialect(
+    return CsvDialect(
         delimiter=delimiter,
         names=distinct_names(header),
         has_rows=not is_all or next(records, None) is not None,

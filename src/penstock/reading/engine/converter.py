@@ -18,7 +18,7 @@ import pyarrow.csv as pa_csv
 
 from penstock.errors import PenstockError, SetupError
 from penstock.reading.dataset_files import write_parquet
-from penstock.reading.engine.convert_dialect import Dialect, read_dialect
+from penstock.reading.engine.convert_dialect import CsvDialect, read_dialect
 from penstock.reading.engine.convert_faults import (
     LONGEST_RECORD_BYTES,
     first_fault,
@@ -65,7 +65,7 @@ def convert(source: Path, target: Path, *, work: Path, null_text: str | None) ->
 
 
 def _types(
-    text: Path, dialect: Dialect, *, null_text: str | None, named: str
+    text: Path, dialect: CsvDialect, *, null_text: str | None, named: str
 ) -> tuple[int, list[pa.DataType]]:
     for block_bytes in _BLOCKS:
         guesses = [Guess()] * len(dialect.names)
@@ -84,7 +84,7 @@ def _types(
 
 
 def _text_batches(
-    text: Path, dialect: Dialect, *, null_text: str | None, block_bytes: int
+    text: Path, dialect: CsvDialect, *, null_text: str | None, block_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Yield every record but the header as text, in order; lazy, holds a few blocks."""
     if not dialect.has_rows:
@@ -111,7 +111,7 @@ def _text_batches(
     )
 
 
-def _refuse_fault(text: Path, dialect: Dialect, *, named: str) -> None:
+def _refuse_fault(text: Path, dialect: CsvDialect, *, named: str) -> None:
     fault = first_fault(text, delimiter=dialect.delimiter, width=len(dialect.names))
     if fault is not None:
         raise SetupError(f"{named}: {fault}")

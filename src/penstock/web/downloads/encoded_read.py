@@ -8,7 +8,7 @@ from penstock.reading.beginning import Beginning, beginning_of
 from penstock.reading.encoded import AnswerCaps, encode_batches, encoded, text_types
 from penstock.reading.engine import Allowance
 from penstock.reading.read_ahead import ahead
-from penstock.reading.scan import Batch, Pace, Reader
+from penstock.reading.reader import Batch, Pace, Reader
 from penstock.reading.tally import Tally
 from penstock.web.downloads.dataset_request import OpenedDataset
 from penstock.web.downloads.paging import HeldPage

@@ -9,7 +9,8 @@ from penstock.model.slice import AfterKeys, AfterRows, Position, Slice
 from penstock.reading.counting import count_rows, page_rows
 from penstock.reading.engine import Allowance
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Batch, Reader, scan
+from penstock.reading.reader import Batch, Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
 
 MOST_EXACT_ROWS = 10_000

@@ -10,7 +10,7 @@ from penstock.model.slice import Position
 from penstock.reading.budget import within_bytes
 from penstock.reading.encoded import AnswerCaps
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Pace
+from penstock.reading.reader import Pace
 from penstock.web.answers import Answer, StreamedBody
 from penstock.web.downloads.dataset_request import DatasetRequest, OpenedDataset
 from penstock.web.downloads.encoded_read import EncodedRead, StartedRead, exactly, new_read

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from penstock.errors import ResponseTooLargeError
 from penstock.reading.encoded import AnswerCaps
 from penstock.reading.engine import Allowance
-from penstock.reading.scan import Pace
+from penstock.reading.reader import Pace
 from penstock.reading.tally import Tally
 from penstock.web.answers import Answer, StreamedBody
 from penstock.web.downloads.dataset_request import DatasetRequest

@@ -14,7 +14,7 @@ from penstock.reading.result_names import EXPORTS
 from penstock.web.downloads.dataset_request import DatasetRequest, open_dataset
 from penstock.web.front.identity import Asker, owns
 from penstock.web.jobs.api import JobsApi
-from penstock.web.jobs.requests import ExportRequest
+from penstock.web.jobs.export_request import ExportRequest
 from penstock.web.resources import Resources
 
 

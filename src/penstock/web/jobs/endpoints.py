@@ -19,9 +19,11 @@ from penstock.web.front.identity import Asker
 from penstock.web.jobs import answers
 from penstock.web.jobs.access import checked_export, fitting_types, visible_job
 from penstock.web.jobs.api import JobsApi
+from penstock.web.jobs.export_request import ExportRequest
 from penstock.web.jobs.listening import missed_of
-from penstock.web.jobs.requests import ExportRequest, JobListRequest
-from penstock.web.jobs.visitors import VisitorLimit, refuse_too_large, visitor_of
+from penstock.web.jobs.requests import JobListRequest
+from penstock.web.jobs.visitor_caps import refuse_too_large
+from penstock.web.jobs.visitor_limit import VisitorLimit, visitor_of
 from penstock.web.resources import Resources
 
 _MOST_LOOKS = 20

@@ -12,8 +12,8 @@ from penstock.model.job import Job
 from penstock.model.signature import sign_url
 from penstock.query import pairs_of, refuse_all_but_signature
 from penstock.reading.engine import Allowance
+from penstock.reading.reader import Pace
 from penstock.reading.result_names import is_result_file, shown_name
-from penstock.reading.scan import Pace
 from penstock.web.answers import Answer, StreamedBody
 from penstock.web.downloads.dataset_request import DatasetRequest, is_signed
 from penstock.web.downloads.export_offer import SLICE_TYPE

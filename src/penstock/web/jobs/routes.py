@@ -13,24 +13,15 @@ from penstock.web.answers import Answer
 from penstock.web.front.middleware import asker_of
 from penstock.web.jobs import endpoints
 from penstock.web.jobs.api import JobsApi
+from penstock.web.jobs.export_request import idempotency_key, wanted_export
 from penstock.web.jobs.page import jobs_page
-from penstock.web.jobs.requests import (
-    after_seq,
-    idempotency_key,
-    listed_jobs,
-    read_body,
-    wanted_export,
-)
+from penstock.web.jobs.requests import after_seq, listed_jobs, read_body
 from penstock.web.jobs.results import result, stored_file
 from penstock.web.jobs.sockets import new_ticket
-from penstock.web.jobs.visitors import VisitorLimit
+from penstock.web.jobs.visitor_limit import VisitorLimit
 from penstock.web.resources import Resources
-from penstock.web.sending.responding import (
-    AnswerResponse,
-    RequestRunner,
-    dataset_request_of,
-    origin_of,
-)
+from penstock.web.sending.request_facts import dataset_request_of, origin_of
+from penstock.web.sending.responding import AnswerResponse, RequestRunner
 
 _AT_ONCE = 32
 

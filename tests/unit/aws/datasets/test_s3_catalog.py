@@ -32,7 +32,8 @@ from penstock.local.datasets.publish import publish
 from penstock.model.slice import everything
 from penstock.reading import sql
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 
 BUCKET = "s3-catalog"
 FOLDER = "acme/datasets/"

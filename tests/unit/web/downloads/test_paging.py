@@ -23,7 +23,8 @@ from penstock.model.slice import (
     SortKey,
 )
 from penstock.reading.estimate import AT_ONCE
-from penstock.reading.scan import Reader, scan
+from penstock.reading.reader import Reader
+from penstock.reading.scan import scan
 from penstock.reading.sql import TextTypes
 from penstock.web.downloads.paging import following_unread, known_rows, read_page, rows_before
 

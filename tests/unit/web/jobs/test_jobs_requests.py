@@ -19,14 +19,13 @@ from penstock.errors import (
 )
 from penstock.model.job_id import new_job_id
 from penstock.model.job_state import STATES
+from penstock.web.jobs.export_request import idempotency_key, wanted_export
 from penstock.web.jobs.requests import (
     MOST_BODY_BYTES,
     after_seq,
-    idempotency_key,
     listed_jobs,
     read_body,
     socket_parameters,
-    wanted_export,
 )
 
 texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
