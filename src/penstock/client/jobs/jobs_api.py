@@ -24,7 +24,7 @@ _LINK_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportKind:
+class ListedExportType:
     """A type of export as the service lists it."""
 
     name: str
@@ -73,7 +73,7 @@ class Jobs:
     def __init__(self, calls: ApiCalls) -> None:
         self._calls = calls
 
-    def export_types(self) -> list[ExportKind]:
+    def export_types(self) -> list[ListedExportType]:
         """List the types of export that can be asked for."""
         said = self._calls.ask("/v1/exports/types").body
         listed = said.get("types") if isinstance(said, dict) else said
@@ -216,9 +216,9 @@ def _looked(said: ApiAnswer) -> JobLook:
     )
 
 
-def _kind_of(said: Mapping[str, Any]) -> ExportKind:
+def _kind_of(said: Mapping[str, Any]) -> ListedExportType:
     schema = said.get("params")
-    return ExportKind(
+    return ListedExportType(
         name=printable(str(said.get("type", ""))),
         title=printable(str(said.get("title", ""))),
         schema=schema if isinstance(schema, dict) else {},

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from penstock.client.jobs.job_view import JobView
-from penstock.client.jobs.jobs_api import ExportKind
+from penstock.client.jobs.jobs_api import ListedExportType
 from penstock.client.jobs.values import parameters_of
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -89,7 +89,7 @@ def details_of(job: JobView, now: datetime) -> list[str]:
     return columns_of([fact for fact in facts if fact[1] != "-"])
 
 
-def described(kinds: list[ExportKind]) -> list[str]:
+def described(kinds: list[ListedExportType]) -> list[str]:
     """Describe types of export, each with its parameters below it."""
     lines: list[str] = []
     for kind in kinds:

@@ -23,7 +23,7 @@ class ReceivedMessage:
     message: JobMessage
     delivered: int
     """How often it was received, this time included: more than 1 where a receiver let it go."""
-    lease: str
+    receipt_handle: str
 
 
 class SqliteQueue:
@@ -100,14 +100,15 @@ class SqliteQueue:
         with self._database.undurable() as connection:
             connection.execute(
                 "UPDATE message SET lease = NULL, since = ?, due = ? WHERE id = ? AND lease = ?",
-                (now, now + delay_seconds, received.id, received.lease),
+                (now, now + delay_seconds, received.id, received.receipt_handle),
             )
 
     def done(self, received: ReceivedMessage) -> None:
         """Forget a message; one that somebody else has received meanwhile stays theirs."""
         with self._database.undurable() as connection:
             connection.execute(
-                "DELETE FROM message WHERE id = ? AND lease = ?", (received.id, received.lease)
+                "DELETE FROM message WHERE id = ? AND lease = ?",
+                (received.id, received.receipt_handle),
             )
 
     def hand_back(self, is_dead: Callable[[str], bool]) -> int:
@@ -156,10 +157,15 @@ class SqliteQueue:
             lay_letter(connection, body, reason=_UNREADABLE, now=self._now())
             connection.execute("DELETE FROM message WHERE id = ?", (message_id,))
             return None
-        lease = secrets.token_hex(8)
+        receipt_handle = secrets.token_hex(8)
         connection.execute(
             "UPDATE message SET lease = ?, holder = ?, since = ?, due = ?,"
             " delivered = delivered + 1 WHERE id = ?",
-            (lease, holder, now, now + visible_seconds, message_id),
+            (receipt_handle, holder, now, now + visible_seconds, message_id),
         )
-        return ReceivedMessage(id=message_id, message=message, delivered=delivered + 1, lease=lease)
+        return ReceivedMessage(
+            id=message_id,
+            message=message,
+            delivered=delivered + 1,
+            receipt_handle=receipt_handle,
+        )

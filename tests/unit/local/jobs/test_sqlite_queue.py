@@ -59,7 +59,7 @@ def test_a_received_message_is_hidden_until_its_time_is_over(
     seconds.wait(0.1)
     second = receive(queue)
     assert (second.message, second.delivered) == (message, 2)
-    assert second.lease != first.lease
+    assert second.receipt_handle != first.receipt_handle
 
 
 def test_a_message_that_is_done_never_comes_again(queue: SqliteQueue, seconds: SteadyClock) -> None:
