@@ -71,7 +71,7 @@ class Origin:
 
     @property
     def retry(self) -> RetryPolicy:
-        """A client's patience that takes notes instead of naps."""
+        """A client's retry policy that takes notes instead of naps."""
         return RetryPolicy(sleep=self.naps.append, draw=lambda: 1.0)
 
     def coded_as(self, coding: str) -> bytes:

@@ -28,7 +28,7 @@ class JobFolder:
 
     @classmethod
     def of(cls, outputs: Outputs, job: Job) -> "JobFolder":
-        """Give the place of a job's present attempt."""
+        """Give a job's folder, as its present attempt has it."""
         return cls(outputs=outputs, tenant=job.tenant, folder=job.folder, token=job.fencing_token)
 
     def part(self, number: int) -> str:

@@ -31,7 +31,7 @@ def is_whole_result(file: Artifact) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """What of a result is stored; as a checkpoint, a later attempt goes on from it.
+    """What of a result is stored, for a later attempt to go on from.
 
     `rows` are those of the parts, which are the first ones of the result; `is_read` says that they
     are all.

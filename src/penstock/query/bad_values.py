@@ -1,4 +1,4 @@
-"""What a column expects of a value, in words and by example."""
+"""Bad values: what a column expects instead, in words and by example."""
 
 from penstock.errors import BadValueError
 from penstock.model.dataset import Column, ColumnKind

@@ -1,4 +1,4 @@
-"""The app: routes behind their front, on the framework that describes and checks a JSON API."""
+"""The app: routes behind their middleware, on the framework that describes a JSON API."""
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp

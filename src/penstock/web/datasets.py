@@ -1,4 +1,4 @@
-"""Datasets: a tenant's datasets as JSON, with their columns, statistics and row counts."""
+"""Datasets: their list, columns, statistics and row counts as JSON, and receipts of downloads."""
 
 import json
 from collections.abc import Mapping

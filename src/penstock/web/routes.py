@@ -38,7 +38,7 @@ _Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def add_routes(app: Starlette, resources: Resources) -> None:
-    """Have an app, of which the front is still to be made, answer for datasets and say problems."""
+    """Have an app, still without its middleware, answer for datasets and say problems."""
     _add_metadata(app, resources)
     _add_downloads(app, resources)
     _add_problems(app, resources)
@@ -147,7 +147,7 @@ def _add_problems(app: Starlette, resources: Resources) -> None:
         return AnswerResponse(_problem(request, UnknownPathError()))
 
     async def unforeseen(request: Request, _: Exception) -> Response:
-        # The framework raises it again once this is sent: the front logs it.
+        # The framework raises it again once this is sent: the middleware logs it.
         return AnswerResponse(_problem(request, None))
 
     app.add_exception_handler(PenstockError, deliberate)

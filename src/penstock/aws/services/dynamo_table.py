@@ -158,7 +158,7 @@ class DynamoTable:
     def write(self, write: ItemWrite) -> Item:
         """Make one change; give the item as it is then, after a Delete as it was before.
 
-        Raises RefusedError, and ContendedError.
+        Raises ConditionFailedError, and ContendedError.
         """
         asked = write.asked(self._table)
 
@@ -177,7 +177,10 @@ class DynamoTable:
         return _despite_conflicts(made)
 
     def write_all(self, *writes: ItemWrite) -> None:
-        """Make all of these changes at once, or none. Raises RefusedError, and ContendedError."""
+        """Make all of these changes at once, or none.
+
+        Raises ConditionFailedError, and ContendedError.
+        """
         asked = [{write.operation: write.asked(self._table)} for write in writes]
         # The client gives each call a token of its own, by which a request that it sends again
         # after a lost answer is known: it is not taken for another one, and refused.

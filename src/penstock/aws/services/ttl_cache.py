@@ -1,4 +1,4 @@
-"""A cache: what was looked up, remembered for a while."""
+"""TTL cache: what was looked up, remembered for a while."""
 
 import threading
 from collections import OrderedDict

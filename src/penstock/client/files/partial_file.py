@@ -88,7 +88,7 @@ class PartialFile:
         """Whether a later run may start behind the bytes that are there."""
         return self.size > 0 and self.known is not None and self.known.etag is not None
 
-    def accept(self, known: KnownRepresentation, anew: bool) -> None:  # noqa: FBT001 - the shape of arrival.Accept
+    def accept(self, known: KnownRepresentation, anew: bool) -> None:  # noqa: FBT001 - the shape of resumable.Accept
         """Note what is known of the bytes to come; `anew` drops those that are there."""
         with self._writing(self._note):
             if anew:

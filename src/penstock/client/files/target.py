@@ -39,7 +39,7 @@ class DownloadTarget:
             raise TransferError("The server sent bytes before any headers.")
         return self.part
 
-    def accept(self, known: KnownRepresentation, anew: bool) -> None:  # noqa: FBT001 - the shape of arrival.Accept
+    def accept(self, known: KnownRepresentation, anew: bool) -> None:  # noqa: FBT001 - the shape of resumable.Accept
         """Open the part under the name that the server gives, if need be, and note the answer."""
         if self.part is None and not anew:
             name = known.file_name or name_in_path(self._address.path)

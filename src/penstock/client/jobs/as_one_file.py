@@ -1,4 +1,4 @@
-"""As one file: a result that is too large for one answer is exported once more, as one file."""
+"""As one file: how a result that is too large for one answer is exported once more."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -93,8 +93,8 @@ class ApiCalls:
     ) -> ApiAnswer:
         """Send a request that may arrive more than once: what it does must be done once only.
 
-        A break, a 5xx and a 429 are followed by another try, after a wait as `Patience` says. The
-        first of all requests must get a connection at once: who named a wrong URL hears of it.
+        A break, a 5xx and a 429 are followed by another try, after a wait as `RetryPolicy` says.
+        The first of all requests must get a connection at once: who named a wrong URL hears of it.
 
         Raises TransferError if the server refuses (its facts are the `status`, and the `tries` it
         took), when it was tried often enough, and where the answer is no JSON.

@@ -73,7 +73,7 @@ def compared(
     *,
     sha256: str | None = None,
 ) -> Verdict:
-    """Judge a complete arrival; `plain` measured it decoded, None where that isn't done yet.
+    """Judge a complete transfer; `plain` measured it decoded, None where that isn't done yet.
 
     `sha256` is the digest that it has to have decoded, where that was known beforehand.
     """

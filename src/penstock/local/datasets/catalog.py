@@ -21,7 +21,7 @@ PrivateOf = Callable[[str], Container[str]]
 
 
 class FileCatalog:
-    """A catalog over shelves: `shelf_of` gives a tenant's, at least with the dataset `wanted`.
+    """A catalog over what `shelf_of` gives of a tenant, at least with the dataset `wanted`.
 
     `private_of` gives the names that are private to a tenant just then.
     """

@@ -81,7 +81,7 @@ def read_small(path: Path, *, within: Path, max_bytes: int) -> bytes:
 
 
 class Descriptions:
-    """Stored files with what their footers say, each read once (described.py). Thread-safe."""
+    """Stored files with what their footers say, each read once (KnownFooters). Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -1,4 +1,4 @@
-"""Bodies of rows, some of which can't be read: a row was damaged, or a newer version wrote it."""
+"""Body reader: decodes bodies of rows of jobs; logs those that it can't decode."""
 
 import logging
 from typing import TypeVar

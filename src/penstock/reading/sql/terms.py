@@ -30,7 +30,7 @@ _DURATIONS: Mapping[DurationUnit, str] = {
     "us": "to_microseconds({})",
     "ns": "to_microseconds({} // 1000)",
 }
-"""Exact, since a column of others is refused (exact.py)."""
+"""Exact, since a column of others is refused (exactness.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,7 @@ def shown(text: str) -> str:
 
 
 def record_of(scope: Scope) -> RequestRecord:
-    """Give the record that the front opened for a request."""
+    """Give the record that the middleware opened for a request."""
     record = scope["penstock.record"]
     if not isinstance(record, RequestRecord):
         raise TypeError("a request has no record before its front")

@@ -42,7 +42,7 @@ _PREFLIGHT_HEADERS = {
 
 
 def asker_of(request: Request) -> Asker:
-    """Give the asker that the front found."""
+    """Give the asker that the middleware found."""
     asker = request.scope["penstock.asker"]
     if not isinstance(asker, Asker):
         raise TypeError("a route was reached without its front")
@@ -53,7 +53,7 @@ class Middleware:
     """An ASGI app around the routes, as the server's outermost layer.
 
     An error before the first byte becomes a problem; one after it ends the connection. WebSockets
-    go to `sockets`, which has a front of its own.
+    go to `sockets`, which has a middleware of its own.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ class JobNews:
     def look(
         self, members_now: Callable[[], frozenset[Subscriber]]
     ) -> tuple[list[tuple[Job, list[JobEvent]]], bool]:
-        """Give what is to be told of jobs that changed, for the members, and whether it is all.
+        """Give what subscribers are to be told of jobs that changed, and whether it is all.
 
         Of a look that fails midway, nothing counts as told.
         """
@@ -103,9 +103,9 @@ class JobNews:
 class Hub:
     """Looks for changed jobs while anybody listens, and tells each listener of its own ones.
 
-    What is stored after `join` has returned reaches the member's mailbox, in order for each job;
-    or the mailbox is lost, so that its client comes back and replays. A hint of `signals` has it
-    look before its time. For one event loop.
+    What is stored after `join` has returned reaches the subscriber's mailbox, in order for each
+    job; or the mailbox is lost, so that its client comes back and replays. A hint of `signals` has
+    it look before its time. For one event loop.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Requests to the API of jobs: their bodies as bytes, and the parameters of lists and sockets."""
+"""Requests to the API of jobs: bodies as bytes, and parameters of lists, replays and sockets."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Socket middleware: which tenant one is for, and how a refusal is told before it is open."""
+"""Socket middleware: which tenant a socket is for, and how it is refused before it is open."""
 
 import asyncio
 import logging

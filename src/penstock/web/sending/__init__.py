@@ -1,1 +1,1 @@
-"""Sending: an answer goes out as fast as its client takes it, and breaks off visibly."""
+"""Sending: an answer goes out as fast as its client takes it, whole or visibly broken."""

@@ -1,4 +1,4 @@
-"""Request facts: what a framework's request says, as the service's own words for it."""
+"""Request facts: what a framework's request says, in the service's own words."""
 
 from starlette.requests import Request
 

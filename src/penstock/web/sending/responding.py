@@ -64,7 +64,7 @@ class AnswerResponse(Response):
     async def __call__(
         self,
         scope: Scope,
-        receive: Receive,  # noqa: ARG002 - the departure receives
+        receive: Receive,  # noqa: ARG002 - the watch receives
         send: Send,
     ) -> None:
         """Send it, and note in the record how many rows it held."""

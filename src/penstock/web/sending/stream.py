@@ -57,7 +57,7 @@ async def send_answer(
     resources: Resources | None = None,
     departure: DisconnectWatch | None = None,
 ) -> None:
-    """Send an answer; one with a streamed body needs the resources and the client's departure.
+    """Send an answer; a streamed body needs the resources, and `departure` to watch its client.
 
     Of a streamed body, the first piece is in hand before the status is sent: an error before it is
     raised as itself, with nothing sent. A later one raises BrokenStreamError, which aborts the

@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def listening(hub: Callable[[], Hub], look: Callable[[Hub, Subscriber], Awaitable[None]]) -> None:
-    """Run a test within a loop, as a member of a hub."""
+    """Run a test within a loop, as a subscriber of a hub."""
 
     async def bounded() -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
