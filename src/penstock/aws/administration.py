@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from penstock.aws.services.clients import Clients
-from penstock.aws.services.dynamo_failures import code_of
 from penstock.aws.services.parameters import Parameters
+from penstock.aws.services.record_failures import code_of
 from penstock.errors import BusyError, SetupError
 
 KEYS_TABLE_PARAMETER = "tables/keys"

@@ -9,7 +9,7 @@ from penstock.aws.jobs.ports import job_ports
 from penstock.aws.jobs.signals import stack_signals
 from penstock.aws.opened_store import open_store
 from penstock.aws.services.clients import Clients
-from penstock.exports.wiring import export_sources
+from penstock.exports.wiring import export_resources
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
 from penstock.jobs.worker import Worker
@@ -35,7 +35,7 @@ def compose_work(
         opened = stack.enter_context(open_store(settings, clients, queries=1))
         ports = job_ports(settings, clients)
         sources = stack.enter_context(
-            export_sources(
+            export_resources(
                 settings,
                 opened.ports,
                 ports,

@@ -24,7 +24,7 @@ def limits_of(settings: Settings) -> ExportLimits:
 
 
 @contextmanager
-def export_sources(
+def export_resources(
     settings: Settings,
     ports: Ports,
     jobs: JobPorts,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from penstock.exports.wiring import export_sources, limits_of
+from penstock.exports.wiring import export_resources, limits_of
 from penstock.exports.work import export
 from penstock.jobs.rules import rules_of
 from penstock.jobs.worker import Worker
@@ -53,7 +53,7 @@ def compose_work(
         )
         ports = adapt(jobs.ports)
         sources = stack.enter_context(
-            export_sources(
+            export_resources(
                 settings,
                 opened.ports,
                 ports,

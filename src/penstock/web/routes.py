@@ -45,43 +45,43 @@ def add_routes(app: Starlette, resources: Resources) -> None:
 
 
 def _add_metadata(app: Starlette, resources: Resources) -> None:
-    answering = RequestRunner(resources)
+    answered = RequestRunner(resources)
 
     async def home(request: Request) -> Response:
         asker = asker_of(request)
         if not pages.wants_html(request.headers.get("accept")):
-            return await answering(request, lambda _: datasets.home(resources, asker))
+            return await answered(request, lambda _: datasets.home(resources, asker))
         origin = origin_of(request)
-        return await answering(request, lambda _: pages.home(resources, asker, origin=origin))
+        return await answered(request, lambda _: pages.home(resources, asker, origin=origin))
 
     async def list_datasets(request: Request) -> Response:
-        return await answering(request, lambda _: datasets.datasets(resources, asker_of(request)))
+        return await answered(request, lambda _: datasets.datasets(resources, asker_of(request)))
 
     async def describe_api(request: Request) -> Response:
         held = request.headers.get("if-none-match")
-        return await answering(
+        return await answered(
             request, lambda _: openapi.answer(resources, asker_of(request), if_none_match=held)
         )
 
     async def receipt(request: Request) -> Response:
         receipt_id = request.path_params["receipt_id"]
-        return await answering(
+        return await answered(
             request, lambda _: datasets.receipt(resources, asker_of(request), receipt_id)
         )
 
     async def schema(request: Request) -> Response:
         wanted = dataset_request_of(request, extension="json")
-        return await answering(request, lambda _: datasets.schema(resources, wanted))
+        return await answered(request, lambda _: datasets.schema(resources, wanted))
 
     async def stats(request: Request) -> Response:
         wanted = dataset_request_of(request, extension="json")
-        return await answering(
+        return await answered(
             request, lambda allowance: datasets.stats(resources, wanted, allowance=allowance)
         )
 
     async def count(request: Request) -> Response:
         wanted = dataset_request_of(request, extension="json")
-        return await answering(
+        return await answered(
             request, lambda allowance: datasets.count(resources, wanted, allowance=allowance)
         )
 
@@ -103,11 +103,11 @@ def _add_metadata(app: Starlette, resources: Resources) -> None:
 
 
 def _add_downloads(app: Starlette, resources: Resources) -> None:
-    answering = RequestRunner(resources)
+    answered = RequestRunner(resources)
 
     async def get_slice(request: Request) -> Response:
         wanted = dataset_request_of(request, extension=request.path_params["extension"])
-        return await answering(
+        return await answered(
             request, lambda allowance: downloads.download(resources, wanted, allowance=allowance)
         )
 

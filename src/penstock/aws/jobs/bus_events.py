@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from penstock.aws.services.dynamo_failures import as_busy
+from penstock.aws.services.record_failures import as_busy
 from penstock.errors import BusyError
 from penstock.model.event import JobEvent
 

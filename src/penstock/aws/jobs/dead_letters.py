@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.aws.jobs.queue import REASON_ATTRIBUTE
-from penstock.aws.services.dynamo_failures import as_busy
+from penstock.aws.services.record_failures import as_busy
 from penstock.errors import BusyError, SetupError
 from penstock.model.message import DeadLetter, message_from
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from penstock.aws.services.dynamo_failures import as_busy
+from penstock.aws.services.record_failures import as_busy
 from penstock.errors import BusyError, JobCancelledError, RecoverableError
 from penstock.exports.job_folder import JobFolder
 from penstock.exports.range_answers import range_read

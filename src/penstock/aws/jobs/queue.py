@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from penstock.aws.services.dynamo_failures import as_busy
+from penstock.aws.services.record_failures import as_busy
 from penstock.model.job import SizeClass
 from penstock.model.message import JobMessage, body_of
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from penstock.aws.jobs.sockets import DynamoSockets, Socket
 from penstock.aws.services.bucket import status_of
-from penstock.aws.services.dynamo_failures import as_busy
+from penstock.aws.services.record_failures import as_busy
 from penstock.errors import BusyError
 from penstock.model.event import JobEvent
 

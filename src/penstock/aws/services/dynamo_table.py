@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from botocore.exceptions import ClientError
 
-from penstock.aws.services.dynamo_failures import as_busy, code_of
+from penstock.aws.services.record_failures import as_busy, code_of
 from penstock.errors import ContendedError
 
 PLACE = "place"

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from penstock.aws.services.dynamo_failures import as_busy, code_of
+from penstock.aws.services.record_failures import as_busy, code_of
 from penstock.errors import SetupError
 
 Kind = Literal["String", "StringList", "SecureString"]

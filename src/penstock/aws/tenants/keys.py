@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from penstock.aws.services.dynamo_failures import as_busy, code_of
+from penstock.aws.services.record_failures import as_busy, code_of
 from penstock.aws.tenants.signing_keys import SsmSigningKeys
 from penstock.errors import BusyError, SetupError
 from penstock.model.key import LIVE_KEYS, ApiKey, Role

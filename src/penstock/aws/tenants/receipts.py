@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from penstock.aws.services.dynamo_failures import as_busy, code_of
+from penstock.aws.services.record_failures import as_busy, code_of
 from penstock.errors import BusyError, UnknownReceiptError
 from penstock.model.receipt import RECEIPT_KEPT, Receipt, ReceiptState
 

@@ -37,23 +37,23 @@ def download(
     digest = url_digest(str(address))
     with (
         options.connect(address) as connection,
-        closing(DownloadTarget(target, address, digest, replace=options.replace)) as place,
+        closing(DownloadTarget(target, address, digest, replace=options.replace)) as growing,
     ):
-        arrival = ResumableTransfer(
+        transfer = ResumableTransfer(
             connection,
             address,
             accept_encoding=accept_encoding(options.coding),
-            accept=place.accept,
+            accept=growing.accept,
             retry=options.retry,
             report=options.report,
-            begun=place.begun(options.report),
+            begun=growing.begun(options.report),
         )
         try:
-            for piece in arrival.pieces():
-                place.opened.append(piece)
-            return _completed(arrival, place.opened, options)
+            for piece in transfer.pieces():
+                growing.opened.append(piece)
+            return _completed(transfer, growing.opened, options)
         except TransferError as error:
-            part = place.part
+            part = growing.part
             if part is None or not part.can_go_on or not part.path.exists():
                 raise
             raise TransferError(
@@ -63,12 +63,12 @@ def download(
 
 
 def _completed(
-    arrival: ResumableTransfer, part: PartialFile, options: DownloadOptions
+    transfer: ResumableTransfer, part: PartialFile, options: DownloadOptions
 ) -> Downloaded:
-    stated = arrival.receipt()
-    coding = arrival.known.coding
+    stated = transfer.receipt()
+    coding = transfer.known.coding
     # As coded first: what is wrong there isn't worth decoding.
-    wrong = compared(arrival, stated, None, sha256=options.sha256).wrong
+    wrong = compared(transfer, stated, None, sha256=options.sha256).wrong
     plain = None
     if not wrong and coding != "identity":
         plain = Measured(decoded(part.pieces(), coding), options.report)
@@ -79,7 +79,7 @@ def _completed(
                 raise
             wrong = error.detail
         else:
-            wrong = compared(arrival, stated, plain, sha256=options.sha256).wrong
+            wrong = compared(transfer, stated, plain, sha256=options.sha256).wrong
     if wrong:
         bad = part.condemn()
         raise TransferError(
@@ -87,4 +87,4 @@ def _completed(
             f"It is kept as {bad}; {options.again} starts again from zero."
         )
     part.finish(decoded=plain is not None)
-    return downloaded(arrival, stated, plain, path=part.target, sha256=options.sha256)
+    return downloaded(transfer, stated, plain, path=part.target, sha256=options.sha256)

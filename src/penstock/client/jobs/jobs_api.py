@@ -79,7 +79,7 @@ class Jobs:
         listed = said.get("types") if isinstance(said, dict) else said
         if not isinstance(listed, list):
             raise TransferError("The server's list of exports can't be read.")
-        return [_kind_of(each) for each in listed if isinstance(each, dict)]
+        return [_listed_type(each) for each in listed if isinstance(each, dict)]
 
     def export(
         self,
@@ -216,7 +216,7 @@ def _looked(said: ApiAnswer) -> JobLook:
     )
 
 
-def _kind_of(said: Mapping[str, Any]) -> ListedExportType:
+def _listed_type(said: Mapping[str, Any]) -> ListedExportType:
     schema = said.get("params")
     return ListedExportType(
         name=printable(str(said.get("type", ""))),

@@ -89,10 +89,10 @@ def details_of(job: JobView, now: datetime) -> list[str]:
     return columns_of([fact for fact in facts if fact[1] != "-"])
 
 
-def described(kinds: list[ListedExportType]) -> list[str]:
+def described(listed: list[ListedExportType]) -> list[str]:
     """Describe types of export, each with its parameters below it."""
     lines: list[str] = []
-    for kind in kinds:
+    for kind in listed:
         lines.append(f"{kind.name}: {kind.title}" if kind.title else kind.name)
         rows = [
             (

@@ -67,7 +67,7 @@ class Measured:
 
 
 def compared(
-    arrival: ResumableTransfer,
+    transfer: ResumableTransfer,
     stated: StatedReceipt | NoReceipt,
     plain: Measured | None,
     *,
@@ -77,10 +77,10 @@ def compared(
 
     `sha256` is the digest that it has to have decoded, where that was known beforehand.
     """
-    held = ReceivedContent(bytes=arrival.position, sha256=arrival.sha256)
+    held = ReceivedContent(bytes=transfer.position, sha256=transfer.sha256)
     if plain is not None:
         held = replace(held, identity_bytes=plain.bytes, identity_sha256=plain.sha256)
-    elif arrival.known.coding == "identity":
+    elif transfer.known.coding == "identity":
         held = replace(held, identity_bytes=held.bytes, identity_sha256=held.sha256)
     verdict = judge(stated, held)
     if sha256 is None or held.identity_sha256 is None:
@@ -92,7 +92,7 @@ def compared(
 
 
 def downloaded(
-    arrival: ResumableTransfer,
+    transfer: ResumableTransfer,
     stated: StatedReceipt | NoReceipt,
     plain: Measured | None,
     *,
@@ -100,16 +100,16 @@ def downloaded(
     sha256: str | None = None,
 ) -> Downloaded:
     """Sum up a download that nothing contradicts; `plain` is None for an uncoded one."""
-    because = compared(arrival, stated, plain, sha256=sha256).doubt
+    because = compared(transfer, stated, plain, sha256=sha256).doubt
     rows = stated.rows if isinstance(stated, StatedReceipt) else None
     return Downloaded(
         path=path,
-        rows=arrival.known.rows if rows is None else rows,
-        bytes=arrival.position if plain is None else plain.bytes,
-        sha256=arrival.sha256 if plain is None else plain.sha256,
-        coded_bytes=arrival.position,
+        rows=transfer.known.rows if rows is None else rows,
+        bytes=transfer.position if plain is None else plain.bytes,
+        sha256=transfer.sha256 if plain is None else plain.sha256,
+        coded_bytes=transfer.position,
         verified=because is None,
         unverified_because=because,
-        resumed_times=arrival.resumed_times,
-        receipt_id=arrival.known.last_id,
+        resumed_times=transfer.resumed_times,
+        receipt_id=transfer.known.last_id,
     )

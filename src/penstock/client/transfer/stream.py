@@ -26,23 +26,23 @@ def stream(
     """
     address = usable_url(url)
     with options.connect(address) as connection:
-        arrival = ResumableTransfer(
+        transfer = ResumableTransfer(
             connection,
             address,
             accept_encoding=accept_encoding(options.coding),
-            accept=lambda _known, anew: _stay(arrival.position) if anew else None,
+            accept=lambda _known, anew: _stay(transfer.position) if anew else None,
             retry=options.retry,
             report=options.report,
         )
-        pieces = arrival.pieces()
+        pieces = transfer.pieces()
         first = next(pieces, b"")
-        plain = Measured(decoded(chain([first], pieces), arrival.known.coding))
+        plain = Measured(decoded(chain([first], pieces), transfer.known.coding))
         yield from plain
-        stated = arrival.receipt()
-        wrong = compared(arrival, stated, plain, sha256=options.sha256).wrong
+        stated = transfer.receipt()
+        wrong = compared(transfer, stated, plain, sha256=options.sha256).wrong
         if wrong:
             raise TransferError(f"What arrived is not what the server sent: {wrong}.")
-        return downloaded(arrival, stated, plain, path=None, sha256=options.sha256)
+        return downloaded(transfer, stated, plain, path=None, sha256=options.sha256)
 
 
 def download_to(

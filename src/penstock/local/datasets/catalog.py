@@ -14,27 +14,27 @@ from penstock.model.dataset import Dataset, DatasetEntry, is_dataset_name
 from penstock.model.tenant import is_tenant_id
 from penstock.reading.engine import Engine
 
-ShelfOf = Callable[[str, str | None], TenantDatasets]
+DatasetsOf = Callable[[str, str | None], TenantDatasets]
 """Takes a tenant, and the one dataset that is wanted; None wants all."""
 
 PrivateOf = Callable[[str], Container[str]]
 
 
 class FileCatalog:
-    """A catalog over what `shelf_of` gives of a tenant, at least with the dataset `wanted`.
+    """A catalog over what `datasets_of` gives of a tenant, at least with the dataset `wanted`.
 
     `private_of` gives the names that are private to a tenant just then.
     """
 
-    def __init__(self, shelf_of: ShelfOf, private_of: PrivateOf) -> None:
-        self._shelf_of = shelf_of
+    def __init__(self, datasets_of: DatasetsOf, private_of: PrivateOf) -> None:
+        self._datasets_of = datasets_of
         self._private_of = private_of
 
     def entries(self, tenant: str) -> list[DatasetEntry]:
-        return self._shelf_of(tenant, None).entries()
+        return self._datasets_of(tenant, None).entries()
 
     def names(self, tenant: str) -> list[str]:
-        return self._shelf_of(tenant, None).names()
+        return self._datasets_of(tenant, None).names()
 
     def private(self, tenant: str) -> Container[str]:
         return self._private_of(tenant)
@@ -42,7 +42,7 @@ class FileCatalog:
     def dataset(self, tenant: str, name: str, version: str | None = None) -> Dataset:
         if not is_dataset_name(name):
             raise UnknownDatasetError(name)
-        return self._shelf_of(tenant, name).dataset(name, version)
+        return self._datasets_of(tenant, name).dataset(name, version)
 
     def is_stored(self, dataset: Dataset) -> bool:
         return all(is_unchanged(file) for file in dataset.files)
@@ -72,7 +72,7 @@ def store_catalog(root: Path, *, engine: Engine) -> FileCatalog:
         folder = home_of(tenant)
         return frozenset() if folder is None else read_private(folder)
 
-    def shelf_of(tenant: str, wanted: str | None) -> TenantDatasets:
+    def datasets_of(tenant: str, wanted: str | None) -> TenantDatasets:
         folder = home_of(tenant)
         return TenantDatasets(
             tenant=tenant,
@@ -81,7 +81,7 @@ def store_catalog(root: Path, *, engine: Engine) -> FileCatalog:
             descriptions=descriptions,
         )
 
-    return FileCatalog(shelf_of, private_of)
+    return FileCatalog(datasets_of, private_of)
 
 
 def folder_catalog(
@@ -122,7 +122,7 @@ def folder_catalog(
     def private_of(_tenant: str) -> Container[str]:
         return private
 
-    def shelf_of(asked: str, wanted: str | None) -> TenantDatasets:
+    def datasets_of(asked: str, wanted: str | None) -> TenantDatasets:
         return TenantDatasets(
             tenant=asked,
             sources=grouped(sources(wanted) if asked == tenant else ()),
@@ -130,7 +130,7 @@ def folder_catalog(
             descriptions=descriptions,
         )
 
-    return FileCatalog(shelf_of, private_of)
+    return FileCatalog(datasets_of, private_of)
 
 
 def _refuse_unreadable(served: Path) -> None:

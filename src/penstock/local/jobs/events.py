@@ -1,7 +1,7 @@
 """Events of jobs in SQLite."""
 
-from penstock.local.jobs.body_reader import BodyReader
 from penstock.local.jobs.database import JobDatabase
+from penstock.local.jobs.readable_rows import BodyReader
 from penstock.model.event import JobEvent
 
 

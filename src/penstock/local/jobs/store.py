@@ -9,7 +9,6 @@ from penstock.errors import (
     StaleJobError,
     UnknownJobError,
 )
-from penstock.local.jobs.body_reader import BodyReader
 from penstock.local.jobs.database import (
     JOB_BODY,
     JobDatabase,
@@ -20,6 +19,7 @@ from penstock.local.jobs.database import (
     microseconds,
     replace_job,
 )
+from penstock.local.jobs.readable_rows import BodyReader
 from penstock.model.event import JobEvent
 from penstock.model.job import KEY_KEPT, Job
 from penstock.model.job_state import TERMINAL, WAITING

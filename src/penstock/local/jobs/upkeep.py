@@ -8,8 +8,8 @@ from itertools import chain
 
 from pydantic import TypeAdapter, ValidationError
 
-from penstock.local.jobs.body_reader import BodyReader
 from penstock.local.jobs.database import JobDatabase, microseconds, remove_job
+from penstock.local.jobs.readable_rows import BodyReader
 from penstock.model.job import Job
 from penstock.ports import Observation
 

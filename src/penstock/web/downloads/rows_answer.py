@@ -57,7 +57,7 @@ class RowsAnswer:
         self.ranges = self._asked_ranges()
         if self.begun is not None:
             # While that is still looked up.
-            self.primed = self._making()
+            self.primed = self._new_read()
             self.primed.prime()
         whole = self.known.result()
         needs_length = (
@@ -69,21 +69,21 @@ class RowsAnswer:
         if whole is not None and spools.is_too_small_for(whole.size_bytes):
             needs_length = self.request.is_http10
         if needs_length:
-            making = self._making()
-            built = spools.build(making.pieces, unbounded=self.request.is_http10)
+            encoded_read = self._new_read()
+            built = spools.build(encoded_read.pieces, unbounded=self.request.is_http10)
             if isinstance(built, Spool):
-                built.whole = making.whole()
+                built.whole = encoded_read.whole()
                 if self.shown.is_reproducible:
                     spools.keep(self.request.tenant, self.shown.etag, built)
                 return self._from_spool(built)
             if self.ranges is None:
-                return self._streamed(making, built)
-            whole = self._counted(making, built)
+                return self._streamed(encoded_read, built)
+            whole = self._counted(encoded_read, built)
             if whole is None:
-                return self._streamed(self._making(), resumable=False)
+                return self._streamed(self._new_read(), resumable=False)
         if self.ranges is not None and whole is not None and len(self.ranges) == 1:
             return self._ranged(whole, self.ranges)
-        return self._streamed(self._making(), whole=whole)
+        return self._streamed(self._new_read(), whole=whole)
 
     def _following(self) -> Position | None:
         if self.page is not None:
@@ -101,7 +101,7 @@ class RowsAnswer:
             return None
         return parse_ranges(self.request.headers.get("range"))
 
-    def _making(self) -> EncodedRead:
+    def _new_read(self) -> EncodedRead:
         primed, self.primed = self.primed, None
         begun, self.begun = self.begun, None
         return primed or new_read(
@@ -125,7 +125,7 @@ class RowsAnswer:
             allowance=self.allowance,
         )
 
-    def _counted(self, making: EncodedRead, built: Overflow) -> WholeRepresentation | None:
+    def _counted(self, encoded_read: EncodedRead, built: Overflow) -> WholeRepresentation | None:
         """Read to the end to learn the length; None where that takes longer than a query may."""
         try:
             for _ in built.pieces:
@@ -133,8 +133,10 @@ class RowsAnswer:
         except QueryTimeoutError:
             return None
         receipts = self.resources.ports.receipts
-        open_receipt(receipts, self.shown, now=self.resources.now, known=making.whole).complete()
-        return making.whole()
+        open_receipt(
+            receipts, self.shown, now=self.resources.now, known=encoded_read.whole
+        ).complete()
+        return encoded_read.whole()
 
     def _headers(self) -> dict[str, str]:
         headers = self.shown.headers()
@@ -173,17 +175,17 @@ class RowsAnswer:
             "accept-ranges": "bytes",
             "x-row-count": str(whole.rows),
         }
-        making = self._making()
+        encoded_read = self._new_read()
 
         def pieces(pace: Pace) -> Iterator[bytes]:
-            making.pace.client = pace
-            return self._exactly(making.pieces, only, whole)
+            encoded_read.pace.client = pace
+            return self._exactly(encoded_read.pieces, only, whole)
 
         return self._sent(206, headers, pieces, lambda: whole)
 
     def _streamed(
         self,
-        making: EncodedRead,
+        encoded_read: EncodedRead,
         built: Overflow | None = None,
         *,
         whole: WholeRepresentation | None = None,
@@ -197,13 +199,13 @@ class RowsAnswer:
             headers["x-row-count"] = str(whole.rows)
 
         def pieces(pace: Pace) -> Iterator[bytes]:
-            making.pace.client = pace
-            source = making.pieces if built is None else built.pieces
+            encoded_read.pace.client = pace
+            source = encoded_read.pieces if built is None else built.pieces
             if whole is None:
                 return source
             return self._exactly(source, ByteRange(0, whole.size_bytes), whole)
 
-        return self._sent(200, headers, pieces, making.whole)
+        return self._sent(200, headers, pieces, encoded_read.whole)
 
     def _sent(
         self,

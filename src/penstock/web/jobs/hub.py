@@ -60,7 +60,7 @@ class JobNews:
             self._told[job.tenant, job.id] = job.progress.seq
 
     def look(
-        self, members_now: Callable[[], frozenset[Subscriber]]
+        self, subscribers_now: Callable[[], frozenset[Subscriber]]
     ) -> tuple[list[tuple[Job, list[JobEvent]]], bool]:
         """Give what subscribers are to be told of jobs that changed, and whether it is all.
 
@@ -68,13 +68,13 @@ class JobNews:
         """
         changes = self._feed.changes_after(self._change, limit=_CHANGES_AT_ONCE)
         # Not before: what was stored since somebody joined may be among the changes.
-        members = members_now()
+        subscribers = subscribers_now()
         found: list[tuple[Job, list[JobEvent]]] = []
         told: dict[tuple[str, str], int] = {}
         for _, job in changes:
             last = self._told.get((job.tenant, job.id))
             seq = max(job.progress.seq, BEFORE_ALL if last is None else last)
-            if any(member.may_hear_of(job) for member in members):
+            if any(subscriber.may_hear_of(job) for subscriber in subscribers):
                 events = self._events_since(job, last)
                 found.append((job, events))
                 seq = max([seq, *(event.seq for event in events)])
@@ -122,7 +122,7 @@ class Hub:
         self._upkeep = upkeep
         self._signals = signals
         self._look_seconds = look_seconds
-        self._members: frozenset[Subscriber] = frozenset()
+        self._subscribers: frozenset[Subscriber] = frozenset()
         self._woken = asyncio.Event()
         self._joining = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
@@ -135,22 +135,22 @@ class Hub:
                 news = JobNews(self._feed, self._events)
                 await asyncio.to_thread(news.begin, self._upkeep)
                 self._running = asyncio.create_task(self._run(news))
-            member = Subscriber(listener)
-            self._members |= {member}
-        return member
+            subscriber = Subscriber(listener)
+            self._subscribers |= {subscriber}
+        return subscriber
 
-    def leave(self, member: Subscriber) -> None:
+    def leave(self, subscriber: Subscriber) -> None:
         """Listen no more; with the last one, the look-out ends."""
-        self._members -= {member}
-        if not self._members and self._running is not None:
+        self._subscribers -= {subscriber}
+        if not self._subscribers and self._running is not None:
             self._running.cancel()
             self._running = None
 
     def count(self, tenant: str, user: str) -> int:
         """Tell how many sockets a user has open here."""
         return sum(
-            member.listener.tenant == tenant and member.listener.user == user
-            for member in self._members
+            subscriber.listener.tenant == tenant and subscriber.listener.user == user
+            for subscriber in self._subscribers
         )
 
     def wake(self) -> None:
@@ -173,7 +173,7 @@ class Hub:
             self._woken.clear()
             rest = _REST_SECONDS
             try:
-                found, is_all = await asyncio.to_thread(news.look, lambda: self._members)
+                found, is_all = await asyncio.to_thread(news.look, lambda: self._subscribers)
                 for job, events in found:
                     self._tell(job, events)
                 if not is_all:
@@ -182,8 +182,8 @@ class Hub:
                 rest = _BUSY_SECONDS
             except Exception as error:  # noqa: BLE001 - logged; clients come back and replay
                 _log.error("the look-out for jobs failed: %s", code_path(error))
-                for member in self._members:
-                    member.mailbox.lose()
+                for subscriber in self._subscribers:
+                    subscriber.mailbox.lose()
                 return
             await asyncio.sleep(rest)
             with suppress(TimeoutError):
@@ -191,7 +191,7 @@ class Hub:
                     await self._woken.wait()
 
     def _tell(self, job: Job, events: Sequence[JobEvent]) -> None:
-        for member in self._members:
-            if member.may_hear_of(job):
+        for subscriber in self._subscribers:
+            if subscriber.may_hear_of(job):
                 for event in events:
-                    member.mailbox.put(event)
+                    subscriber.mailbox.put(event)

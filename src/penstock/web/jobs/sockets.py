@@ -80,7 +80,7 @@ class Sockets:
         most = self._api.sockets_a_user
         if hub.count(listener.tenant, listener.user) >= most:
             raise TooManyAtOnceError("sockets", limit=most, retry_after_seconds=_RETRY_SECONDS)
-        member = await hub.join(listener)
+        subscriber = await hub.join(listener)
         try:
             found = await asyncio.to_thread(self._missed, listener, after)
             await socket.accept()
@@ -88,9 +88,9 @@ class Sockets:
             async def asked_for(said: str) -> list[JobEvent]:
                 return await asyncio.to_thread(self._missed, listener, after_in(said))
 
-            await _serve(socket, member, found, asked_for)
+            await _serve(socket, subscriber, found, asked_for)
         finally:
-            hub.leave(member)
+            hub.leave(subscriber)
 
     def _missed(self, listener: Listener, after: Mapping[str, int]) -> list[JobEvent]:
         return missed(self._api.ports.store, self._api.ports.events, listener, after)
@@ -103,11 +103,11 @@ class Sockets:
 
 
 async def _serve(
-    socket: WebSocket, member: Subscriber, missed: list[JobEvent], asked_for: _AskedFor
+    socket: WebSocket, subscriber: Subscriber, missed: list[JobEvent], asked_for: _AskedFor
 ) -> None:
     line = _Line(socket)
-    sending = asyncio.create_task(_send(line, member, missed))
-    losing = asyncio.create_task(member.mailbox.lost())
+    sending = asyncio.create_task(_send(line, subscriber, missed))
+    losing = asyncio.create_task(subscriber.mailbox.lost())
     receiving = asyncio.create_task(_receive(socket, line, asked_for))
     tasks = {sending, losing, receiving}
     try:
@@ -155,9 +155,9 @@ class _Line:
         await self._socket.send_text(json.dumps(event.described(), ensure_ascii=False))
 
 
-async def _send(line: _Line, member: Subscriber, missed: Iterable[JobEvent]) -> None:
+async def _send(line: _Line, subscriber: Subscriber, missed: Iterable[JobEvent]) -> None:
     await line.replay(missed)
-    while (arrived := await member.mailbox.take()) is not None:
+    while (arrived := await subscriber.mailbox.take()) is not None:
         await line.tell(arrived)
 
 

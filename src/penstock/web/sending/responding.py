@@ -32,7 +32,7 @@ class RequestRunner:
         if self._limiter is None:
             self._limiter = CapacityLimiter(_PREPARING_AT_ONCE)
         allowance = Allowance(seconds=self._resources.query_seconds)
-        departure = DisconnectWatch(request.receive, allowance.cancel)
+        disconnect = DisconnectWatch(request.receive, allowance.cancel)
         try:
             # When the service ends, nobody waits for the thread: its queries end with it.
             answer = await to_thread.run_sync(
@@ -40,10 +40,10 @@ class RequestRunner:
             )
         except BaseException:
             allowance.cancel()
-            departure.close()
+            disconnect.close()
             raise
         note_what(request)
-        return AnswerResponse(answer, resources=self._resources, departure=departure)
+        return AnswerResponse(answer, resources=self._resources, disconnect=disconnect)
 
 
 class AnswerResponse(Response):
@@ -54,12 +54,12 @@ class AnswerResponse(Response):
         answer: Answer,
         *,
         resources: Resources | None = None,
-        departure: DisconnectWatch | None = None,
+        disconnect: DisconnectWatch | None = None,
     ) -> None:
         super().__init__(status_code=answer.status)
         self._answer = answer
         self._resources = resources
-        self._departure = departure
+        self._disconnect = disconnect
 
     async def __call__(
         self,
@@ -70,7 +70,7 @@ class AnswerResponse(Response):
         """Send it, and note in the record how many rows it held."""
         try:
             await send_answer(
-                self._answer, scope, send, resources=self._resources, departure=self._departure
+                self._answer, scope, send, resources=self._resources, disconnect=self._disconnect
             )
         finally:
             if isinstance(self._answer.body, StreamedBody):

@@ -55,9 +55,9 @@ async def send_answer(
     send: Send,
     *,
     resources: Resources | None = None,
-    departure: DisconnectWatch | None = None,
+    disconnect: DisconnectWatch | None = None,
 ) -> None:
-    """Send an answer; a streamed body needs the resources, and `departure` to watch its client.
+    """Send an answer; a streamed body needs the resources, and `disconnect` to watch its client.
 
     Of a streamed body, the first piece is in hand before the status is sent: an error before it is
     raised as itself, with nothing sent. A later one raises BrokenStreamError, which aborts the
@@ -72,24 +72,28 @@ async def send_answer(
             await send(start)
             body = b"" if scope["method"] == "HEAD" else answer.body
             await send({"type": "http.response.body", "body": body})
-        elif resources is None or departure is None:
-            raise TypeError("a streamed body needs resources and the client's departure")
+        elif resources is None or disconnect is None:
+            raise TypeError("a streamed body needs resources and the client's disconnect watch")
         else:
-            await _stream(answer.body, start, send, resources, departure)
+            await _stream(answer.body, start, send, resources, disconnect)
     finally:
-        if departure is not None:
-            departure.close()
+        if disconnect is not None:
+            disconnect.close()
 
 
 async def _stream(
-    body: StreamedBody, start: Message, send: Send, resources: Resources, departure: DisconnectWatch
+    body: StreamedBody,
+    start: Message,
+    send: Send,
+    resources: Resources,
+    disconnect: DisconnectWatch,
 ) -> None:
     pipe = Pipe(
         spool_dir=resources.spools.folder,
         spool_bytes=resources.slow_reader_bytes,
         chunk_bytes=resources.chunk_bytes,
     )
-    departure.then(pipe.leave)
+    disconnect.then(pipe.leave)
     producer = threading.Thread(target=_produce, args=(body, pipe), name="producer", daemon=True)
     producer.start()
     try:

@@ -33,10 +33,10 @@ def looking_on(home: Path, look: Callable[[Hub, Worker], Awaitable[Given]]) -> G
         return asyncio.run(bounded(jobs, worker))
 
 
-async def until(member: Subscriber, name: str, job: Job) -> list[JobEvent]:
+async def until(subscriber: Subscriber, name: str, job: Job) -> list[JobEvent]:
     found = []
     while True:
-        event = await member.mailbox.take()
+        event = await subscriber.mailbox.take()
         assert event is not None
         found.append(event)
         if (event.name, event.job_id) == (name, job.id):
@@ -49,11 +49,11 @@ def test_what_happens_after_a_join_is_heard_and_what_was_before_is_not(tmp_path:
         worker.start(before)
         over = worker.begin()
         through(worker, over)
-        member = await hub.join(ADA)
+        subscriber = await hub.join(ADA)
         job = worker.begin()
         through(worker, job)
         worker.succeed(before)
-        events = await until(member, "job.succeeded", before)
+        events = await until(subscriber, "job.succeeded", before)
         names = [(event.job_id, event.name) for event in events if event.name != "job.progress"]
         assert names == [
             (job.id, "job.accepted"),
@@ -62,7 +62,7 @@ def test_what_happens_after_a_join_is_heard_and_what_was_before_is_not(tmp_path:
             (job.id, "job.succeeded"),
             (before.id, "job.succeeded"),
         ]
-        hub.leave(member)
+        hub.leave(subscriber)
 
     looking_on(tmp_path, look)
 
@@ -71,10 +71,12 @@ def test_of_a_job_that_was_over_only_its_news_is_told(tmp_path: Path) -> None:
     async def look(hub: Hub, worker: Worker) -> None:
         job = worker.begin()
         through(worker, job)
-        member = await hub.join(ADA)
+        subscriber = await hub.join(ADA)
         worker.expire(job)
-        assert [event.name for event in await until(member, "job.expired", job)] == ["job.expired"]
-        hub.leave(member)
+        assert [event.name for event in await until(subscriber, "job.expired", job)] == [
+            "job.expired"
+        ]
+        hub.leave(subscriber)
 
     looking_on(tmp_path, look)
 
@@ -101,12 +103,12 @@ def test_who_joins_again_and_again_hears_nothing_twice(tmp_path: Path) -> None:
     async def look(hub: Hub, worker: Worker) -> None:
         seen: set[tuple[str, int]] = set()
         for _ in range(20):
-            member = await hub.join(ADA)
+            subscriber = await hub.join(ADA)
             job = worker.begin()
-            for event in await until(member, "job.accepted", job):
+            for event in await until(subscriber, "job.accepted", job):
                 assert (event.job_id, event.seq) not in seen
                 seen.add((event.job_id, event.seq))
-            hub.leave(member)
+            hub.leave(subscriber)
 
     looking_on(tmp_path, look)
 
@@ -132,14 +134,14 @@ def test_a_store_that_fails_ends_every_mailbox_so_that_clients_come_back(tmp_pat
         async with asyncio.timeout(PATIENCE_SECONDS):
             feed = SpoiltFeed(jobs.store)
             hub = Hub(feed, jobs.ports.events, jobs.ports.upkeep)
-            member = await hub.join(ADA)
+            subscriber = await hub.join(ADA)
             worker.begin()
-            assert await member.mailbox.take() is not None
+            assert await subscriber.mailbox.take() is not None
             feed.is_spoilt = True
-            while await member.mailbox.take() is not None:
+            while await subscriber.mailbox.take() is not None:
                 pass
-            assert member.mailbox.is_lost
-            hub.leave(member)
+            assert subscriber.mailbox.is_lost
+            hub.leave(subscriber)
 
     with local_jobs(tmp_path) as jobs, working_in(tmp_path) as worker:
         asyncio.run(look(jobs, worker))
@@ -172,11 +174,11 @@ def test_who_joins_while_a_look_is_under_way_hears_of_what_happens_then(tmp_path
             feed.goes_on.clear()
             feed.entered.clear()
             await asyncio.to_thread(feed.entered.wait, PATIENCE_SECONDS)
-            member = await hub.join(ADA)
+            subscriber = await hub.join(ADA)
             job = worker.begin()
             feed.goes_on.set()
-            assert await until(member, "job.accepted", job)
-            hub.leave(member)
+            assert await until(subscriber, "job.accepted", job)
+            hub.leave(subscriber)
             hub.leave(other)
 
     with local_jobs(tmp_path) as jobs, working_in(tmp_path) as worker:
@@ -185,12 +187,12 @@ def test_who_joins_while_a_look_is_under_way_hears_of_what_happens_then(tmp_path
 
 def test_a_look_can_be_asked_for_from_any_thread(tmp_path: Path) -> None:
     async def look(hub: Hub, worker: Worker) -> None:
-        member = await hub.join(ADA)
+        subscriber = await hub.join(ADA)
         await asyncio.to_thread(hub.wake)
         job = worker.begin()
         await asyncio.to_thread(hub.wake)
-        assert await until(member, "job.accepted", job)
-        hub.leave(member)
+        assert await until(subscriber, "job.accepted", job)
+        hub.leave(subscriber)
 
     looking_on(tmp_path, look)
 

@@ -39,16 +39,16 @@ def listening(hub: Callable[[], Hub], look: Callable[[Hub, Subscriber], Awaitabl
     async def bounded() -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             made = hub()
-            member = await made.join(ADA)
-            await look(made, member)
-            made.leave(member)
+            subscriber = await made.join(ADA)
+            await look(made, subscriber)
+            made.leave(subscriber)
 
     asyncio.run(bounded())
 
 
-async def until(member: Subscriber, name: str, job: Job) -> None:
+async def until(subscriber: Subscriber, name: str, job: Job) -> None:
     while True:
-        event = await member.mailbox.take()
+        event = await subscriber.mailbox.take()
         assert event is not None
         if (event.name, event.job_id) == (name, job.id):
             return
@@ -64,12 +64,12 @@ def test_what_other_processes_do_is_heard_of_by_hints_alone(
         local_jobs(home, signals=elsewhere) as others,
     ):
 
-        async def look(_: Hub, member: Subscriber) -> None:
+        async def look(_: Hub, subscriber: Subscriber) -> None:
             worker = Worker(others.ports)
             for _each in range(5):
                 job = await asyncio.to_thread(worker.begin)
                 await asyncio.to_thread(through, worker, job)
-                await until(member, "job.succeeded", job)
+                await until(subscriber, "job.succeeded", job)
 
         listening(lambda: hub_of(jobs, signals), look)
 
@@ -128,13 +128,13 @@ def test_a_flood_of_hints_is_one_look_and_the_last_one_is_heeded(home: Path) -> 
     with local_jobs(home) as jobs:
         signals, feed = Loud(), CountingFeed(jobs.store)
 
-        async def look(_: Hub, member: Subscriber) -> None:
+        async def look(_: Hub, subscriber: Subscriber) -> None:
             assert await asyncio.to_thread(feed.is_looked_at.wait, PATIENCE_SECONDS)
             worker = Worker(jobs.ports)
             job = await asyncio.to_thread(worker.begin)
             await asyncio.to_thread(flood, signals.heard[0])
             feed.may_go_on.set()
-            await until(member, "job.accepted", job)
+            await until(subscriber, "job.accepted", job)
             assert feed.looks <= 2
 
         listening(lambda: hub_of(jobs, signals, feed), look)
@@ -151,7 +151,7 @@ def test_a_hint_that_comes_when_the_loop_is_over_is_nobodys(home: Path) -> None:
         signals = Loud()
         kept: list[Heard] = []
 
-        async def look(_: Hub, member: Subscriber) -> None:
+        async def look(_: Hub, subscriber: Subscriber) -> None:
             assert await asyncio.to_thread(signals.is_heard.wait, PATIENCE_SECONDS)
             kept.extend(signals.heard)
 
