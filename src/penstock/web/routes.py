@@ -23,14 +23,14 @@ from penstock.web.downloads.export_offer import offer_export
 from penstock.web.front.access_log import record_of
 from penstock.web.front.middleware import asker_of
 from penstock.web.problems import problem_answer
-from penstock.web.resources import Resources
-from penstock.web.sending.request_facts import (
+from penstock.web.request_facts import (
     dataset_name,
     dataset_request_of,
     note_what,
     origin_of,
 )
-from penstock.web.sending.responding import AnswerResponse, RequestRunner
+from penstock.web.resources import Resources
+from penstock.web.responding import AnswerResponse, RequestRunner
 
 _READ = ["GET", "HEAD"]
 

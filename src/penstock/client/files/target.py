@@ -5,9 +5,9 @@ from pathlib import Path
 
 import httpx
 
-from penstock.client.files.names import name_in_path
 from penstock.client.files.partial_file import PartialFile, unfinished
 from penstock.client.transfer.answers import KnownRepresentation
+from penstock.client.transfer.file_names import name_in_path
 from penstock.client.transfer.progress import Progress, Report
 from penstock.client.transfer.resumable import PartialContent
 from penstock.errors import SetupError, TransferError

@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 import httpx
 
-from penstock.client.files.names import name_in_disposition
 from penstock.client.transfer.answers import (
     KnownRepresentation,
     coding_of,
@@ -19,6 +18,7 @@ from penstock.client.transfer.answers import (
 )
 from penstock.client.transfer.connection import Connection, is_hopeless, reason_of
 from penstock.client.transfer.failures import refusal, told
+from penstock.client.transfer.file_names import name_in_disposition
 from penstock.client.transfer.progress import Phase, Progress, Report
 from penstock.client.transfer.receipts import NoReceipt, StatedReceipt, ask, doubt
 from penstock.client.transfer.retry import RetryPolicy, retry_after_seconds, sentence

@@ -19,9 +19,9 @@ from penstock.web.jobs.requests import after_seq, listed_jobs, read_body
 from penstock.web.jobs.results import result, stored_file
 from penstock.web.jobs.sockets import new_ticket
 from penstock.web.jobs.visitor_limit import VisitorLimit
+from penstock.web.request_facts import dataset_request_of, origin_of
 from penstock.web.resources import Resources
-from penstock.web.sending.request_facts import dataset_request_of, origin_of
-from penstock.web.sending.responding import AnswerResponse, RequestRunner
+from penstock.web.responding import AnswerResponse, RequestRunner
 
 _AT_ONCE = 32
 

@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.client.files.names import MOST_BYTES, name_in_disposition, name_in_path, safe_name
 from penstock.client.files.partial_file import url_digest
+from penstock.client.transfer.file_names import (
+    MOST_BYTES,
+    name_in_disposition,
+    name_in_path,
+    safe_name,
+)
 
 
 @given(st.text(max_size=400))

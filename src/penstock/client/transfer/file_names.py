@@ -1,4 +1,4 @@
-"""Names: what a download's file is called when only the server and the URL say so."""
+"""File names: what a download's file is called when only the server and the URL say so."""
 
 import re
 from urllib.parse import unquote

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from penstock.reading.engine import Allowance
 from penstock.web.answers import Answer, StreamedBody
 from penstock.web.front.access_log import record_of
+from penstock.web.request_facts import note_what
 from penstock.web.resources import Resources
-from penstock.web.sending.request_facts import note_what
 from penstock.web.sending.stream import DisconnectWatch, send_answer
 
 _PREPARING_AT_ONCE = 64
