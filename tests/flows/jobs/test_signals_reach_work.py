@@ -249,11 +249,11 @@ class CountingStore:
         return getattr(self._store, name)
 
 
-def test_a_flood_of_hints_is_one_look(house: JobHouse) -> None:
-    job = house.submit()
-    store, signals = CountingStore(house.ports.store), InProcess()
-    store.may_go_on.clear()
-    reporter = Reporter(
+def reporter_on_hints(
+    house: JobHouse, store: CountingStore, signals: InProcess, job: Job
+) -> Reporter:
+    """Give what reports of a job, and looks at its row when a hint says so alone."""
+    return Reporter(
         replace(house.ports, store=store),
         job,
         rules=ON_HINTS_ALONE,
@@ -261,6 +261,13 @@ def test_a_flood_of_hints_is_one_look(house: JobHouse) -> None:
         is_stopping=lambda: False,
         signals=signals,
     )
+
+
+def test_a_flood_of_hints_is_one_look(house: JobHouse) -> None:
+    job = house.submit()
+    store, signals = CountingStore(house.ports.store), InProcess()
+    store.may_go_on.clear()
+    reporter = reporter_on_hints(house, store, signals, job)
     reporter.begin()
     store.until(1)
     for _ in range(10_000):
@@ -274,14 +281,7 @@ def test_a_flood_of_hints_is_one_look(house: JobHouse) -> None:
 def test_hints_of_other_jobs_have_nobody_look(house: JobHouse) -> None:
     job = house.submit()
     store, signals = CountingStore(house.ports.store), InProcess()
-    reporter = Reporter(
-        replace(house.ports, store=store),
-        job,
-        rules=ON_HINTS_ALONE,
-        now=lambda: house.now,
-        is_stopping=lambda: False,
-        signals=signals,
-    )
+    reporter = reporter_on_hints(house, store, signals, job)
     reporter.begin()
     store.until(1)
     for _ in range(1000):

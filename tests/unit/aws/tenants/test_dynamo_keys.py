@@ -14,22 +14,12 @@ from penstock.errors import BusyError, SetupError
 from penstock.model.key import ApiKey, new_key
 
 
-@pytest.fixture(scope="module")
-def dynamodb(aws_server: StandIn) -> Watched:
-    return Watched(aws_server, "dynamodb")
-
-
 @pytest.fixture
 def table(dynamodb: Watched) -> str:
     dynamodb.fails = lambda _: None
     name = fresh_name("keys")
     make_keys_table(dynamodb.client, name=name)
     return name
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

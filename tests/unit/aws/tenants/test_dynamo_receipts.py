@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from tests.aws_tables import fresh_name, make_receipts_table
 from tests.moving_clock import START, Clock
-from tests.stand_ins import StandIn
 from tests.unit.aws.watched_client import Watched
 
 from penstock.aws.tenants.receipts import DynamoReceipts
@@ -17,22 +16,12 @@ WRITE_UNIT = 1024
 """Bytes of an item that one write unit pays; DynamoDB Developer Guide, "Capacity consumption"."""
 
 
-@pytest.fixture(scope="module")
-def dynamodb(aws_server: StandIn) -> Watched:
-    return Watched(aws_server, "dynamodb")
-
-
 @pytest.fixture
 def table(dynamodb: Watched) -> str:
     dynamodb.fails = lambda _: None
     name = fresh_name("receipts")
     make_receipts_table(dynamodb.client, name=name)
     return name
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

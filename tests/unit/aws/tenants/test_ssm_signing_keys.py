@@ -13,11 +13,6 @@ from penstock.errors import BusyError, SetupError
 MINUTE = timedelta(seconds=60)
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture(scope="module")
 def ssm(aws_server: StandIn) -> Watched:
     return Watched(aws_server, "ssm")

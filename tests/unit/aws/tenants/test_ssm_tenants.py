@@ -17,11 +17,6 @@ RIVER = Tenant(id="river", hosts=("river.example",))
 LOOK_UP = ["GetParameter", "GetParametersByPath"]
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture(scope="module")
 def ssm(aws_server: StandIn) -> Watched:
     return Watched(aws_server, "ssm")
